@@ -1,10 +1,11 @@
-/* uml-amx.c owns one repair: User-Mode Linux 6.1 on a processor with AMX.  with-sctp compiles it and has the
- * dynamic linker put it in front of libc's ptrace.
+/* uml-amx.c owns one repair: User-Mode Linux 6.1 on a processor with AMX.  with-sctp compiles it
+ * and has the dynamic linker put it in front of libc's ptrace.
  *
- * User-Mode Linux sets the floating-point registers of its processes with PTRACE_SETREGSET and a buffer made for AVX-512
- * at most.  The kernel below wants the whole of the processor's state or nothing: with AMX, 8 KiB of tiles more,
- * the answer is EFAULT and the first process dies ("ptrace set fp regs failed, errno = 14").  So lengthen
- * the buffer with tiles that are in their initial state, which is the truth: no process in there can have asked for AMX. */
+ * User-Mode Linux sets the floating-point registers of its processes with PTRACE_SETREGSET and a
+ * buffer made for AVX-512 at most.  The kernel below wants the whole of the processor's state or
+ * nothing: with AMX, 8 KiB of tiles more, the answer is EFAULT and the first process dies ("ptrace
+ * set fp regs failed, errno = 14").  So lengthen the buffer with tiles that are in their initial
+ * state, which is the truth: no process in there can have asked for AMX. */
 
 #include <dlfcn.h>
 #include <elf.h>
@@ -15,7 +16,8 @@
 #include <sys/types.h>
 #include <sys/uio.h>
 
-/* XSTATE_BV, the bit set of components that are not in their initial state, opens the XSAVE header (Intel SDM 1, 13.4.2). */
+/* XSTATE_BV, the bit set of components that are not in their initial state, opens the XSAVE header
+ * (Intel SDM 1, 13.4.2). */
 enum { XSTATE_BV = 512, XSTATE_MAX = 65536 };
 static const uint64_t amx_components = 3ULL << 17;
 
