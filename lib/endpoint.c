@@ -1,0 +1,545 @@
+/* endpoint.c: the contract of endpoint.h, written once over two drivers.
+ *
+ * Associations lie in a dense array (for the loop of endpoint_sendall) and in a hash by id (for the
+ * events). An association is made by a connect or by UP and lives until DOWN has been given out or
+ * endpoint_abort was called; nothing is removed in the middle of a loop over the array.
+ */
+#include "endpoint.h"
+
+#include "endpoint_driver.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* Unreachable is said after path_max_retrans + 1 timeouts in a row, each twice the one before up to
+ * rto_max: with data outstanding 0.5 + 1 + 2 s by default (idle: as many heartbeats), and
+ * 0.15 + 0.2 s in a local network, where a second path takes over in that time. */
+static const struct endpoint_profile profiles[] = {
+    {"default", 1000, 500, 2000, 12000, 2, 100, 120000},
+    {"lan", 200, 100, 200, 1000, 1, 20, 120000},
+};
+
+const struct endpoint_profile *
+endpoint_profile_find(const char *name)
+{
+    for (size_t i = 0; i < sizeof(profiles) / sizeof(profiles[0]); i++)
+        if (strcmp(profiles[i].name, name) == 0)
+            return &profiles[i];
+    return NULL;
+}
+
+const char *
+endpoint_reason_text(enum endpoint_reason reason)
+{
+    switch (reason) {
+    case ENDPOINT_CLOSED:
+        return "closed";
+    case ENDPOINT_ABORTED:
+        return "aborted";
+    case ENDPOINT_UNREACHABLE:
+        return "unreachable";
+    case ENDPOINT_REFUSED:
+        return "refused";
+    }
+    return "unknown";
+}
+
+int
+endpoint_init(struct endpoint *endpoint, const struct endpoint_driver *driver,
+              const struct endpoint_config *config)
+{
+    endpoint->driver = driver;
+    endpoint->profile = config->profile;
+    endpoint->fd = -1;
+    endpoint->next_lost = ENDPOINT_NO_DEADLINE;
+    backlog_init(&endpoint->backlog,
+                 config->backlog_bytes != 0 ? config->backlog_bytes : ENDPOINT_BACKLOG_BYTES);
+    return config->profile != NULL ? LAZYCHAT_OK : LAZYCHAT_INVALID;
+}
+
+struct association *
+endpoint_find(const struct endpoint *endpoint, uint32_t id)
+{
+    /* The stack counts ids up, so the id itself spreads well; two never share a value. */
+    struct hash_node *node = hash_first(&endpoint->by_id, id);
+
+    return node != NULL ? hash_entry(node, struct association, by_id) : NULL;
+}
+
+static struct association *
+association_add(struct endpoint *endpoint, uint32_t id)
+{
+    struct association *association = calloc(1, sizeof(*association));
+
+    if (association == NULL)
+        return NULL;
+    if (endpoint->count == endpoint->capacity) {
+        size_t capacity = endpoint->capacity == 0 ? 16 : endpoint->capacity * 2;
+        struct association **bigger =
+            realloc(endpoint->associations, capacity * sizeof(struct association *));
+
+        if (bigger == NULL)
+            goto fail;
+        endpoint->associations = bigger;
+        endpoint->capacity = capacity;
+    }
+    association->id = id;
+    association->lost_at = ENDPOINT_NO_DEADLINE;
+    if (hash_insert(&endpoint->by_id, &association->by_id, id) != LAZYCHAT_OK)
+        goto fail;
+    association->index = endpoint->count;
+    endpoint->associations[endpoint->count++] = association;
+    return association;
+fail:
+    free(association);
+    return NULL;
+}
+
+static void
+behind_ends(struct endpoint *endpoint, struct association *association)
+{
+    if (!association->behind)
+        return;
+    association->behind = false;
+    if (--endpoint->stats.behind == 0)
+        backlog_clear(&endpoint->backlog);
+}
+
+static void
+association_remove(struct endpoint *endpoint, struct association *association)
+{
+    struct association *last = endpoint->associations[--endpoint->count];
+
+    endpoint->associations[association->index] = last;
+    last->index = association->index;
+    hash_remove(&endpoint->by_id, &association->by_id);
+    behind_ends(endpoint, association);
+    if (association->up)
+        endpoint->up--;
+    free(association->partial);
+    free(association);
+}
+
+/* ---- Receiving ---- */
+
+static void
+partial_drop(struct association *association)
+{
+    free(association->partial);
+    association->partial = NULL;
+    association->partial_length = association->partial_size = 0;
+}
+
+/* Add a piece to the message being put together. False when there is no memory for it. */
+static bool
+partial_add(struct association *association, const uint8_t *data, size_t length)
+{
+    size_t needed = association->partial_length + length;
+
+    if (needed > association->partial_size) {
+        size_t size = needed < ENDPOINT_MESSAGE_MAX / 4 ? needed * 2 : ENDPOINT_MESSAGE_MAX;
+        uint8_t *bigger = realloc(association->partial, size);
+
+        if (bigger == NULL)
+            return false;
+        association->partial = bigger;
+        association->partial_size = size;
+    }
+    memcpy(association->partial + association->partial_length, data, length);
+    association->partial_length = needed;
+    return true;
+}
+
+/* A message or a piece of one came; true when `event` now holds something to give out. */
+static bool
+take_message(struct endpoint *endpoint, struct association *association,
+             const struct endpoint_raw *raw, struct endpoint_event *event)
+{
+    *event = raw->event;
+    if (raw->discard) {
+        partial_drop(association);
+        association->oversize = false;
+        return false;
+    }
+    if (!raw->more && association->partial_length == 0 && event->length <= ENDPOINT_MESSAGE_MAX) {
+        endpoint->stats.messages_in++; /* all of it in one piece: no copy */
+        return true;
+    }
+    if (!association->oversize &&
+        (association->partial_length + event->length > ENDPOINT_MESSAGE_MAX ||
+         !partial_add(association, event->data, event->length))) {
+        size_t before = association->partial_length;
+
+        partial_drop(association);
+        association->oversize = true;
+        association->partial_length = before + event->length;
+    } else if (association->oversize) {
+        association->partial_length += event->length;
+    }
+    if (raw->more)
+        return false;
+    event->length = association->partial_length;
+    event->data = NULL;
+    if (association->oversize) {
+        event->type = ENDPOINT_OVERSIZE;
+        association->oversize = false;
+        association->partial_length = 0;
+        return true;
+    }
+    endpoint->stats.messages_in++;
+    endpoint->whole = association->partial;
+    event->data = endpoint->whole;
+    association->partial = NULL;
+    association->partial_length = association->partial_size = 0;
+    return true;
+}
+
+/* Give an association that was behind what it is due, until it has no room again. True when it has
+ * caught up; `skipped` grows by what the backlog no longer had. */
+static bool
+catch_up(struct endpoint *endpoint, struct association *association, uint64_t *skipped)
+{
+    struct backlog *backlog = &endpoint->backlog;
+
+    while (association->next < backlog->end) {
+        int result;
+
+        if (association->next < backlog->first) {
+            *skipped += backlog->first - association->next;
+            association->next = backlog->first;
+            continue;
+        }
+        result = endpoint->driver->send(endpoint, association->id,
+                                        backlog_get(backlog, association->next));
+        if (result == LAZYCHAT_WOULD_BLOCK)
+            return false;
+        if (result == LAZYCHAT_OK)
+            endpoint->stats.messages_out++;
+        association->next++;
+    }
+    return true;
+}
+
+static bool
+take_drained(struct endpoint *endpoint, struct association *association,
+             struct endpoint_event *event)
+{
+    bool caught_up;
+
+    if (!association->behind)
+        return false;
+    caught_up = catch_up(endpoint, association, &association->skipped);
+    if (!caught_up)
+        return false;
+    event->type = ENDPOINT_DRAINED;
+    event->assoc = association->id;
+    event->skipped = association->skipped;
+    endpoint->stats.skipped += association->skipped;
+    association->skipped = 0;
+    behind_ends(endpoint, association);
+    return true;
+}
+
+static void
+take_path(struct endpoint *endpoint, struct association *association,
+          const struct endpoint_raw *raw)
+{
+    if (!raw->stranded) {
+        association->lost_at = ENDPOINT_NO_DEADLINE;
+    } else if (association->lost_at == ENDPOINT_NO_DEADLINE) {
+        association->lost_at = endpoint->now + endpoint->profile->keep;
+        if (association->lost_at < endpoint->next_lost)
+            endpoint->next_lost = association->lost_at;
+    }
+}
+
+static bool
+take_up(struct endpoint *endpoint, struct association *association,
+        const struct endpoint_event *event)
+{
+    if (association == NULL)
+        association = association_add(endpoint, event->assoc);
+    if (association == NULL) { /* no memory for a peer more: it may try again */
+        endpoint->driver->abort(endpoint, event->assoc);
+        return false;
+    }
+    if (!association->up)
+        endpoint->up++;
+    association->up = true;
+    association->address = event->address;
+    return true;
+}
+
+/* Turn a driver's event into one of the contract; true when there is one to give out. */
+static bool
+take(struct endpoint *endpoint, const struct endpoint_raw *raw, struct endpoint_event *event)
+{
+    struct association *association = endpoint_find(endpoint, raw->event.assoc);
+
+    *event = raw->event;
+    if (event->type == ENDPOINT_UP)
+        return take_up(endpoint, association, event);
+    if (association == NULL) /* what was on its way when endpoint_abort was called */
+        return false;
+    switch (event->type) {
+    case ENDPOINT_MESSAGE:
+        return take_message(endpoint, association, raw, event);
+    case ENDPOINT_DRAINED:
+        return take_drained(endpoint, association, event);
+    case ENDPOINT_PATH:
+        take_path(endpoint, association, raw);
+        return true;
+    case ENDPOINT_RESTARTED:
+        partial_drop(association);
+        association->oversize = false;
+        association->lost_at = ENDPOINT_NO_DEADLINE;
+        return true;
+    case ENDPOINT_DOWN:
+        association_remove(endpoint, association);
+        return true;
+    case ENDPOINT_UP:
+    case ENDPOINT_OVERSIZE:
+        break;
+    }
+    return false;
+}
+
+/* Give up one association that was unreachable for too long; false when there is none. */
+static bool
+take_lost(struct endpoint *endpoint, struct endpoint_event *event)
+{
+    int64_t next = ENDPOINT_NO_DEADLINE;
+
+    for (size_t i = 0; i < endpoint->count; i++) {
+        struct association *association = endpoint->associations[i];
+
+        if (association->lost_at <= endpoint->now) {
+            memset(event, 0, sizeof(*event));
+            event->type = ENDPOINT_DOWN;
+            event->assoc = association->id;
+            event->reason = ENDPOINT_UNREACHABLE;
+            endpoint_abort(endpoint, association->id);
+            return true; /* next_lost stays: there may be others */
+        }
+        if (association->lost_at < next)
+            next = association->lost_at;
+    }
+    endpoint->next_lost = next;
+    return false;
+}
+
+int
+endpoint_recv(struct endpoint *endpoint, struct endpoint_event *event)
+{
+    struct endpoint_raw raw;
+    int result;
+
+    free(endpoint->whole);
+    endpoint->whole = NULL;
+    if (endpoint->next_lost <= endpoint->now && take_lost(endpoint, event))
+        return 1;
+    do {
+        memset(&raw, 0, sizeof(raw));
+        result = endpoint->driver->recv(endpoint, &raw);
+    } while (result == 1 && !take(endpoint, &raw, event));
+    return result;
+}
+
+int64_t
+endpoint_tick(struct endpoint *endpoint, int64_t now)
+{
+    int64_t next = ENDPOINT_NO_DEADLINE;
+
+    endpoint->now = now;
+    if (endpoint->driver->tick != NULL)
+        next = endpoint->driver->tick(endpoint, now);
+    return next < endpoint->next_lost ? next : endpoint->next_lost;
+}
+
+/* ---- Sending ---- */
+
+static int
+message_check(const struct endpoint_message *message)
+{
+    if (message->length > ENDPOINT_MESSAGE_MAX)
+        return LAZYCHAT_TOO_LARGE;
+    if (message->length == 0 || message->stream >= ENDPOINT_STREAMS)
+        return LAZYCHAT_INVALID;
+    return LAZYCHAT_OK;
+}
+
+/* From now on everything for this association waits in the backlog, from `next` on. */
+static void
+behind_begins(struct endpoint *endpoint, struct association *association, uint64_t next)
+{
+    association->behind = true;
+    association->next = next;
+    endpoint->stats.behind++;
+}
+
+int
+endpoint_send(struct endpoint *endpoint, uint32_t assoc, const struct endpoint_message *message)
+{
+    struct association *association = endpoint_find(endpoint, assoc);
+    int result = message_check(message);
+
+    if (result != LAZYCHAT_OK)
+        return result;
+    if (association == NULL || !association->up)
+        return LAZYCHAT_GONE;
+    if (association->behind) /* it must not overtake what waits in the backlog */
+        return LAZYCHAT_WOULD_BLOCK;
+    result = endpoint->driver->send(endpoint, assoc, message);
+    if (result == LAZYCHAT_OK)
+        endpoint->stats.messages_out++;
+    else if (result == LAZYCHAT_WOULD_BLOCK)
+        behind_begins(endpoint, association, endpoint->backlog.end);
+    return result;
+}
+
+static void
+sendall_loop(struct endpoint *endpoint, const struct endpoint_message *message)
+{
+    uint64_t number = endpoint->backlog.end;
+    bool kept = message->ephemeral;
+
+    if (endpoint->stats.behind > 0 && !kept) {
+        backlog_append(&endpoint->backlog, message);
+        kept = true;
+    }
+    for (size_t i = 0; i < endpoint->count; i++) {
+        struct association *association = endpoint->associations[i];
+        int result;
+
+        if (!association->up || association->behind)
+            continue;
+        result = endpoint->driver->send(endpoint, association->id, message);
+        if (result == LAZYCHAT_OK)
+            endpoint->stats.messages_out++;
+        if (result != LAZYCHAT_WOULD_BLOCK)
+            continue; /* gone: its DOWN is on its way */
+        behind_begins(endpoint, association, number);
+        if (!kept)
+            backlog_append(&endpoint->backlog, message);
+        kept = true;
+    }
+}
+
+int
+endpoint_sendall(struct endpoint *endpoint, const struct endpoint_message *message)
+{
+    int result = message_check(message);
+
+    if (result != LAZYCHAT_OK)
+        return result;
+    if (endpoint->up == 0)
+        return LAZYCHAT_OK;
+    if (endpoint->driver->sendall != NULL && endpoint->stats.behind == 0) {
+        result = endpoint->driver->sendall(endpoint, message);
+        if (result != LAZYCHAT_UNSUPPORTED) {
+            if (result == LAZYCHAT_OK)
+                endpoint->stats.messages_out += endpoint->up;
+            return result;
+        }
+    }
+    sendall_loop(endpoint, message);
+    return LAZYCHAT_OK;
+}
+
+/* ---- Beginning and ending ---- */
+
+int
+endpoint_connect(struct endpoint *endpoint, const struct address *addresses, size_t count,
+                 uint16_t port, uint32_t *assoc)
+{
+    int result = endpoint->driver->connect(endpoint, addresses, count, port, assoc);
+    struct association *association;
+
+    if (result != LAZYCHAT_OK)
+        return result;
+    association = association_add(endpoint, *assoc);
+    if (association == NULL) {
+        endpoint->driver->abort(endpoint, *assoc);
+        return LAZYCHAT_NO_MEMORY;
+    }
+    association->address = addresses[0];
+    return LAZYCHAT_OK;
+}
+
+int
+endpoint_shutdown(struct endpoint *endpoint, uint32_t assoc)
+{
+    if (endpoint_find(endpoint, assoc) == NULL)
+        return LAZYCHAT_GONE;
+    return endpoint->driver->shutdown(endpoint, assoc);
+}
+
+void
+endpoint_abort(struct endpoint *endpoint, uint32_t assoc)
+{
+    struct association *association = endpoint_find(endpoint, assoc);
+
+    if (association == NULL)
+        return;
+    endpoint->driver->abort(endpoint, assoc);
+    association_remove(endpoint, association);
+}
+
+void
+endpoint_shutdown_all(struct endpoint *endpoint)
+{
+    for (size_t i = 0; i < endpoint->count; i++)
+        endpoint->driver->shutdown(endpoint, endpoint->associations[i]->id);
+}
+
+void
+endpoint_abort_all(struct endpoint *endpoint)
+{
+    while (endpoint->count > 0)
+        endpoint_abort(endpoint, endpoint->associations[endpoint->count - 1]->id);
+}
+
+size_t
+endpoint_associations(const struct endpoint *endpoint)
+{
+    return endpoint->up;
+}
+
+bool
+endpoint_peer(const struct endpoint *endpoint, uint32_t assoc, struct address *address)
+{
+    const struct association *association = endpoint_find(endpoint, assoc);
+
+    if (association == NULL)
+        return false;
+    *address = association->address;
+    return true;
+}
+
+void
+endpoint_stats(const struct endpoint *endpoint, struct endpoint_stats *stats)
+{
+    *stats = endpoint->stats;
+    stats->backlog_bytes = endpoint->backlog.bytes;
+    if (stats->sendall == NULL)
+        stats->sendall = "loop";
+}
+
+int
+endpoint_fd(const struct endpoint *endpoint)
+{
+    return endpoint->fd;
+}
+
+void
+endpoint_close(struct endpoint *endpoint)
+{
+    if (endpoint == NULL)
+        return;
+    endpoint_abort_all(endpoint);
+    free(endpoint->associations);
+    free(endpoint->whole);
+    hash_free(&endpoint->by_id);
+    backlog_free(&endpoint->backlog);
+    endpoint->driver->close(endpoint);
+}

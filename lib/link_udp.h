@@ -1,0 +1,17 @@
+/* link_udp.h: SCTP over UDP (RFC 6951) without encryption.
+ *
+ * Owns one UDP socket. Any source port of a peer is taken; when it changes, the peer is known by
+ * its verification tag and followed. On a wildcard address each peer is answered from the address
+ * that it asked.
+ */
+#ifndef LINK_UDP_H
+#define LINK_UDP_H
+
+#include "link.h"
+
+/* `address` with port 0 takes any free one; link->local says which. LAZYCHAT_IN_USE,
+ * LAZYCHAT_DENIED, LAZYCHAT_NO_ADDRESS … when the socket cannot be had. The caller sets peers,
+ * deliver and user. */
+int link_udp_open(struct link **link, const struct address *address);
+
+#endif

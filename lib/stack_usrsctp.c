@@ -1,0 +1,414 @@
+/* stack_usrsctp.c: stack.h by usrsctp, without its threads and its sockets.
+ *
+ * usrsctp's state is global to the process, so there is one stack. Peers are its AF_CONN addresses:
+ * the number plus one, as a pointer. An address once registered stays so, to be used by the next
+ * peer that gets the number: taking one back leaves work for an iterator thread that we do not run.
+ */
+#include "stack.h"
+
+#include "error.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <usrsctp.h>
+
+#define SEND_BUFFER    (128 * 1024) /* for each association; usrsctp refuses what does not fit */
+#define RECEIVE_BUFFER (256 * 1024)
+#define QUIET_TICK_MS  200  /* how often timers run while no packet comes or goes, */
+#define QUIET_AFTER_MS 1000 /* which begins after this time */
+#define INIT_ATTEMPTS  5
+
+struct stack {
+    struct stack_config config;
+    uint32_t registered; /* peers 0 to registered - 1 have an AF_CONN address */
+    int64_t ticked;      /* usrsctp has been told of all time up to here; 0: of none */
+    int64_t active;      /* when a packet last came or went */
+    bool busy;           /* one did since stack_advance was last called */
+    int64_t tick;        /* the finest that a port's profile wants */
+    size_t ports;
+};
+
+struct stack_port {
+    struct stack *stack;
+    struct socket *socket;
+    uint16_t number;
+    bool readable; /* usrsctp said so, and it was not read to the end since */
+    uint8_t buffer[ENDPOINT_MESSAGE_MAX + 1];
+};
+
+static struct stack *the_stack;
+
+static void *
+peer_to_pointer(uint32_t peer)
+{
+    return (void *)((uintptr_t)peer + 1);
+}
+
+static uint32_t
+pointer_to_peer(const void *pointer)
+{
+    return (uint32_t)((uintptr_t)pointer - 1);
+}
+
+/* usrsctp's way out. It holds locks here. */
+static int
+output(void *address, void *packet, size_t length, uint8_t tos, uint8_t set_df)
+{
+    (void)tos;
+    (void)set_df;
+    if (the_stack == NULL || address == NULL)
+        return 0;
+    the_stack->busy = true;
+    the_stack->config.output(the_stack->config.user, pointer_to_peer(address), packet, length);
+    return 0;
+}
+
+int
+stack_create(struct stack **stack, const struct stack_config *config)
+{
+    if (the_stack != NULL)
+        return LAZYCHAT_IN_USE;
+    *stack = calloc(1, sizeof(**stack));
+    if (*stack == NULL)
+        return LAZYCHAT_NO_MEMORY;
+    (*stack)->config = *config;
+    (*stack)->tick = QUIET_TICK_MS;
+    /* Room for thousands of associations in the hashes; read at init only. */
+    usrsctp_tunable_set_sctp_hashtblsize(4096);
+    usrsctp_tunable_set_sctp_pcbtblsize(1024);
+    usrsctp_init_nothreads(0, output, NULL);
+    usrsctp_enable_crc32c_offload();
+    usrsctp_sysctl_set_sctp_blackhole(2); /* no answer to packets of no association */
+    usrsctp_sysctl_set_sctp_ecn_enable(0);
+    usrsctp_sysctl_set_sctp_asconf_enable(0);
+    usrsctp_sysctl_set_sctp_auto_asconf(0);
+    usrsctp_sysctl_set_sctp_auth_enable(0);
+    usrsctp_sysctl_set_sctp_pktdrop_enable(0);
+    usrsctp_sysctl_set_sctp_max_chunks_on_queue(2048);
+    the_stack = *stack;
+    return LAZYCHAT_OK;
+}
+
+void
+stack_destroy(struct stack *stack)
+{
+    if (stack == NULL)
+        return;
+    /* Sockets that still have an association to end refuse; a few ticks free them. */
+    for (int i = 0; usrsctp_finish() != 0 && i < 100; i++)
+        usrsctp_handle_timers(1000);
+    the_stack = NULL;
+    free(stack);
+}
+
+static void
+register_up_to(struct stack *stack, uint32_t peer)
+{
+    while (stack->registered <= peer)
+        usrsctp_register_address(peer_to_pointer(stack->registered++));
+}
+
+void
+stack_input(struct stack *stack, uint32_t peer, const uint8_t *packet, size_t length)
+{
+    stack->busy = true;
+    register_up_to(stack, peer);
+    usrsctp_conninput(peer_to_pointer(peer), packet, length, 0);
+}
+
+/* A tick walks all of usrsctp's timers, so there are not more than are needed: fine ones while
+ * packets come and go, coarse ones for the heartbeats of a quiet stack. */
+int64_t
+stack_advance(struct stack *stack, int64_t now)
+{
+    int64_t tick;
+
+    if (stack->ticked == 0)
+        stack->ticked = now;
+    if (stack->busy)
+        stack->active = now;
+    stack->busy = false;
+    tick = now - stack->active < QUIET_AFTER_MS ? stack->tick : QUIET_TICK_MS;
+    if (now - stack->ticked >= tick) {
+        usrsctp_handle_timers((uint32_t)(now - stack->ticked));
+        stack->ticked = now;
+    }
+    return stack->ports > 0 ? stack->ticked + tick : ENDPOINT_NO_DEADLINE;
+}
+
+/* ---- Ports ---- */
+
+static void
+upcall(struct socket *socket, void *port, int flags)
+{
+    (void)socket;
+    (void)flags;
+    ((struct stack_port *)port)->readable = true;
+}
+
+static int
+option(struct socket *socket, int name, const void *value, size_t length)
+{
+    return usrsctp_setsockopt(socket, IPPROTO_SCTP, name, value, (socklen_t)length);
+}
+
+static int
+subscribe(struct socket *socket, uint32_t assoc, uint16_t type, bool on)
+{
+    struct sctp_event event = {.se_assoc_id = assoc, .se_type = type, .se_on = on};
+
+    return option(socket, SCTP_EVENT, &event, sizeof(event));
+}
+
+/* What is the same for every association of a port; RFC 6458 section 8.1. */
+static int
+configure(struct stack_port *port, const struct endpoint_profile *profile)
+{
+    struct socket *socket = port->socket;
+    const int on = 1, send_buffer = SEND_BUFFER, receive_buffer = RECEIVE_BUFFER;
+    /* endpoint.c gives a silent peer up, after profile->keep; the stack must not do so before. */
+    const uint16_t attempts = (uint16_t)(profile->keep / profile->rto_max + 8);
+    struct sctp_rtoinfo rto = {SCTP_FUTURE_ASSOC, profile->rto_initial, profile->rto_max,
+                               profile->rto_min};
+    struct sctp_assocparams assoc = {.sasoc_assoc_id = SCTP_FUTURE_ASSOC,
+                                     .sasoc_asocmaxrxt = attempts};
+    struct sctp_paddrparams path = {.spp_assoc_id = SCTP_FUTURE_ASSOC,
+                                    .spp_hbinterval = profile->heartbeat_interval,
+                                    .spp_pathmaxrxt = profile->path_max_retrans,
+                                    .spp_pathmtu = port->stack->config.packet_max,
+                                    .spp_flags = SPP_HB_ENABLE | SPP_PMTUD_DISABLE};
+    struct sctp_initmsg init = {ENDPOINT_STREAMS, ENDPOINT_STREAMS, INIT_ATTEMPTS,
+                                (uint16_t)profile->rto_max};
+    struct sctp_sack_info sack = {SCTP_FUTURE_ASSOC, profile->sack_delay, 2};
+    struct sctp_assoc_value interleave = {SCTP_FUTURE_ASSOC, 1};
+    int failed = 0;
+
+    path.spp_address.ss_family = AF_CONN;
+    failed |= usrsctp_set_non_blocking(socket, 1);
+    failed |= usrsctp_setsockopt(socket, SOL_SOCKET, SO_SNDBUF, &send_buffer, sizeof(int));
+    failed |= usrsctp_setsockopt(socket, SOL_SOCKET, SO_RCVBUF, &receive_buffer, sizeof(int));
+    failed |= option(socket, SCTP_NODELAY, &on, sizeof(on));
+    failed |= option(socket, SCTP_RECVRCVINFO, &on, sizeof(on));
+    failed |= option(socket, SCTP_RTOINFO, &rto, sizeof(rto));
+    failed |= option(socket, SCTP_ASSOCINFO, &assoc, sizeof(assoc));
+    failed |= option(socket, SCTP_PEER_ADDR_PARAMS, &path, sizeof(path));
+    failed |= option(socket, SCTP_INITMSG, &init, sizeof(init));
+    failed |= option(socket, SCTP_DELAYED_SACK, &sack, sizeof(sack));
+    failed |= option(socket, SCTP_FRAGMENT_INTERLEAVE, &interleave.assoc_value, sizeof(uint32_t));
+    failed |= subscribe(socket, SCTP_FUTURE_ASSOC, SCTP_ASSOC_CHANGE, true);
+    failed |= subscribe(socket, SCTP_FUTURE_ASSOC, SCTP_PEER_ADDR_CHANGE, true);
+    failed |= subscribe(socket, SCTP_FUTURE_ASSOC, SCTP_PARTIAL_DELIVERY_EVENT, true);
+    return failed == 0 ? LAZYCHAT_OK : LAZYCHAT_SYSTEM;
+}
+
+int
+stack_open(struct stack *stack, const struct endpoint_config *config, struct stack_port **result)
+{
+    struct stack_port *port = calloc(1, sizeof(*port));
+    struct sockaddr_conn local = {.sconn_family = AF_CONN, .sconn_port = htons(config->port)};
+    int error;
+
+    if (port == NULL)
+        return LAZYCHAT_NO_MEMORY;
+    port->stack = stack;
+    port->number = config->port;
+    port->socket = usrsctp_socket(AF_CONN, SOCK_SEQPACKET, IPPROTO_SCTP, NULL, NULL, 0, NULL);
+    if (port->socket == NULL) {
+        free(port);
+        return LAZYCHAT_NO_MEMORY;
+    }
+    stack->ports++;
+    error = configure(port, config->profile);
+    if (error != LAZYCHAT_OK)
+        goto fail;
+    error = LAZYCHAT_IN_USE;
+    if (usrsctp_bind(port->socket, (struct sockaddr *)&local, sizeof(local)) != 0 ||
+        (config->listen && usrsctp_listen(port->socket, 1) != 0)) {
+        error = error_from_errno(errno);
+        goto fail;
+    }
+    usrsctp_set_upcall(port->socket, upcall, port);
+    if (stack->tick > config->profile->rto_min / 10)
+        stack->tick = config->profile->rto_min / 10;
+    *result = port;
+    return LAZYCHAT_OK;
+fail:
+    stack_close(port);
+    return error;
+}
+
+void
+stack_close(struct stack_port *port)
+{
+    if (port == NULL)
+        return;
+    usrsctp_set_upcall(port->socket, NULL, NULL);
+    usrsctp_close(port->socket);
+    port->stack->ports--;
+    free(port);
+}
+
+int
+stack_connect(struct stack_port *port, uint32_t peer, uint16_t remote_port, uint32_t *assoc)
+{
+    struct sockaddr_conn to = {.sconn_family = AF_CONN,
+                               .sconn_port = htons(remote_port),
+                               .sconn_addr = peer_to_pointer(peer)};
+    sctp_assoc_t id = 0;
+
+    register_up_to(port->stack, peer);
+    if (usrsctp_connectx(port->socket, (struct sockaddr *)&to, 1, &id) != 0 && errno != EINPROGRESS)
+        return error_from_errno(errno);
+    *assoc = id;
+    return LAZYCHAT_OK;
+}
+
+/* ---- Sending ---- */
+
+static int
+send_with(struct stack_port *port, uint32_t assoc, const struct endpoint_message *message,
+          uint16_t flags, uint16_t stream)
+{
+    struct sctp_sendv_spa spa = {.sendv_flags = SCTP_SEND_SNDINFO_VALID,
+                                 .sendv_sndinfo = {.snd_sid = stream,
+                                                   .snd_flags = flags,
+                                                   .snd_ppid = htonl(message->ppid),
+                                                   .snd_assoc_id = assoc}};
+
+    if (message->unordered)
+        spa.sendv_sndinfo.snd_flags |= SCTP_UNORDERED;
+    if (message->ephemeral) {
+        spa.sendv_flags |= SCTP_SEND_PRINFO_VALID;
+        spa.sendv_prinfo.pr_policy = SCTP_PR_SCTP_RTX;
+        spa.sendv_prinfo.pr_value = 0;
+    }
+    if (usrsctp_sendv(port->socket, message->data, message->length, NULL, 0, &spa, sizeof(spa),
+                      SCTP_SENDV_SPA, 0) >= 0)
+        return LAZYCHAT_OK;
+    return error_from_errno(errno);
+}
+
+int
+stack_send(struct stack_port *port, uint32_t assoc, const struct endpoint_message *message)
+{
+    int result = send_with(port, assoc, message, 0, message->stream);
+
+    if (result == LAZYCHAT_INVALID && message->stream != 0) /* the peer offered fewer streams */
+        result = send_with(port, assoc, message, 0, 0);
+    if (result == LAZYCHAT_WOULD_BLOCK)
+        subscribe(port->socket, assoc, SCTP_SENDER_DRY_EVENT, true);
+    if (result == LAZYCHAT_INVALID)
+        return LAZYCHAT_GONE; /* usrsctp says EINVAL for an id it no longer has */
+    return result;
+}
+
+int
+stack_end(struct stack_port *port, uint32_t assoc, enum stack_end how)
+{
+    static const struct endpoint_message nothing = {.data = "", .length = 0};
+
+    return send_with(port, assoc, &nothing, how == STACK_ABORT ? SCTP_ABORT : SCTP_EOF, 0);
+}
+
+/* ---- Receiving ---- */
+
+static bool
+down(struct endpoint_raw *raw, enum endpoint_reason reason)
+{
+    raw->event.type = ENDPOINT_DOWN;
+    raw->event.reason = reason;
+    return true;
+}
+
+/* RFC 6458, section 6.1.1. */
+static bool
+association_change(const struct sctp_assoc_change *change, struct endpoint_raw *raw)
+{
+    raw->event.assoc = change->sac_assoc_id;
+    switch (change->sac_state) {
+    case SCTP_COMM_UP:
+        raw->event.type = ENDPOINT_UP;
+        return true;
+    case SCTP_RESTART:
+        raw->event.type = ENDPOINT_RESTARTED;
+        return true;
+    case SCTP_COMM_LOST: /* with the ABORT chunk when one came */
+        return down(raw,
+                    change->sac_length > sizeof(*change) ? ENDPOINT_ABORTED : ENDPOINT_UNREACHABLE);
+    case SCTP_SHUTDOWN_COMP:
+        return down(raw, ENDPOINT_CLOSED);
+    case SCTP_CANT_STR_ASSOC:
+        return down(raw, ENDPOINT_REFUSED);
+    default:
+        return false;
+    }
+}
+
+static bool
+notification(struct stack_port *port, const union sctp_notification *what, struct endpoint_raw *raw)
+{
+    switch (what->sn_header.sn_type) {
+    case SCTP_ASSOC_CHANGE:
+        return association_change(&what->sn_assoc_change, raw);
+    case SCTP_PEER_ADDR_CHANGE: /* one path, whose end the caller knows */
+        raw->event.type = ENDPOINT_PATH;
+        raw->event.assoc = what->sn_paddr_change.spc_assoc_id;
+        raw->event.reachable = what->sn_paddr_change.spc_state == SCTP_ADDR_AVAILABLE;
+        raw->stranded = !raw->event.reachable;
+        return what->sn_paddr_change.spc_state == SCTP_ADDR_AVAILABLE ||
+               what->sn_paddr_change.spc_state == SCTP_ADDR_UNREACHABLE;
+    case SCTP_SENDER_DRY_EVENT:
+        raw->event.type = ENDPOINT_DRAINED;
+        raw->event.assoc = what->sn_sender_dry_event.sender_dry_assoc_id;
+        subscribe(port->socket, raw->event.assoc, SCTP_SENDER_DRY_EVENT, false);
+        return true;
+    case SCTP_PARTIAL_DELIVERY_EVENT:
+        raw->event.type = ENDPOINT_MESSAGE;
+        raw->event.assoc = what->sn_pdapi_event.pdapi_assoc_id;
+        raw->discard = true;
+        return true;
+    default:
+        return false;
+    }
+}
+
+int
+stack_recv(struct stack_port *port, struct stack_event *event)
+{
+    while (port->readable) {
+        struct sockaddr_conn from = {0};
+        socklen_t from_length = sizeof(from);
+        struct sctp_rcvinfo info = {0};
+        socklen_t info_length = sizeof(info);
+        unsigned int type = 0;
+        int flags = 0;
+        ssize_t length = usrsctp_recvv(port->socket, port->buffer, sizeof(port->buffer),
+                                       (struct sockaddr *)&from, &from_length, &info, &info_length,
+                                       &type, &flags);
+
+        if (length <= 0) { /* SCTP has no empty user message: 0 says that all is read */
+            port->readable = false;
+            return 0;
+        }
+        memset(event, 0, sizeof(*event));
+        if ((flags & MSG_NOTIFICATION) != 0) {
+            event->peer = pointer_to_peer(from.sconn_addr);
+            event->remote_port = ntohs(from.sconn_port);
+            if (!notification(port, (const union sctp_notification *)(void *)port->buffer,
+                              &event->raw))
+                continue;
+            return 1;
+        }
+        event->raw.event.type = ENDPOINT_MESSAGE;
+        event->raw.event.assoc = info.rcv_assoc_id;
+        event->raw.event.data = port->buffer;
+        event->raw.event.length = (size_t)length;
+        event->raw.event.ppid = ntohl(info.rcv_ppid);
+        event->raw.event.stream = info.rcv_sid;
+        event->raw.event.unordered = (info.rcv_flags & SCTP_UNORDERED) != 0;
+        event->raw.more = (flags & MSG_EOR) == 0;
+        return 1;
+    }
+    return 0;
+}

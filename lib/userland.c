@@ -1,0 +1,178 @@
+/* userland.c: joins a stack and its links: packets up, packets down, time. */
+#include "userland.h"
+
+#include "batch.h"
+#include "error.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+struct userland {
+    struct stack *stack;
+    struct link *links;
+    struct peers peers;
+    struct batch batch;
+    int epoll; /* of the links' descriptors */
+    int64_t now;
+};
+
+/* A packet from the stack on its way out. */
+static void
+output(void *user, uint32_t number, const uint8_t *packet, size_t length)
+{
+    struct userland *userland = user;
+    struct peer *peer = peer_by_number(&userland->peers, number);
+
+    if (peer != NULL)
+        batch_add(&userland->batch, peer, packet, length);
+}
+
+/* A packet from a link on its way in. */
+static void
+deliver(void *user, struct peer *peer, const uint8_t *packet, size_t length)
+{
+    struct userland *userland = user;
+
+    stack_input(userland->stack, peer->number, packet, length);
+}
+
+int
+userland_create(struct userland **result)
+{
+    struct userland *userland = calloc(1, sizeof(*userland));
+    struct stack_config config = {
+        .output = output, .user = userland, .packet_max = LINK_PACKET_MAX};
+    uint64_t seed = 0;
+    int error = LAZYCHAT_NO_MEMORY;
+
+    if (userland == NULL)
+        return error;
+    userland->epoll = epoll_create1(EPOLL_CLOEXEC);
+    if (getrandom(&seed, sizeof(seed), 0) != sizeof(seed) || userland->epoll < 0)
+        error = error_from_errno(errno);
+    else if (batch_init(&userland->batch) == LAZYCHAT_OK)
+        error = stack_create(&userland->stack, &config);
+    if (error != LAZYCHAT_OK) {
+        userland_destroy(userland);
+        return error;
+    }
+    peers_init(&userland->peers, seed);
+    *result = userland;
+    return LAZYCHAT_OK;
+}
+
+void
+userland_destroy(struct userland *userland)
+{
+    if (userland == NULL)
+        return;
+    if (userland->stack != NULL)
+        userland_flush(userland); /* the last ABORTs */
+    stack_destroy(userland->stack);
+    while (userland->links != NULL) {
+        struct link *link = userland->links;
+
+        userland->links = link->next;
+        link->ops->close(link);
+    }
+    peers_free(&userland->peers);
+    batch_free(&userland->batch);
+    if (userland->epoll >= 0)
+        close(userland->epoll);
+    free(userland);
+}
+
+int
+userland_add_link(struct userland *userland, struct link *link)
+{
+    struct epoll_event event = {.events = EPOLLIN};
+    struct link **last = &userland->links;
+
+    link->peers = &userland->peers;
+    link->deliver = deliver;
+    link->user = userland;
+    if (link->fd >= 0 && epoll_ctl(userland->epoll, EPOLL_CTL_ADD, link->fd, &event) != 0) {
+        int error = error_from_errno(errno);
+
+        link->ops->close(link);
+        return error;
+    }
+    while (*last != NULL)
+        last = &(*last)->next;
+    *last = link;
+    return LAZYCHAT_OK;
+}
+
+const struct link *
+userland_links(const struct userland *userland)
+{
+    return userland->links;
+}
+
+int
+userland_fd(const struct userland *userland)
+{
+    return userland->epoll;
+}
+
+int64_t
+userland_receive(struct userland *userland, int64_t now)
+{
+    int64_t stack_next, peers_next;
+
+    userland->now = now;
+    stack_advance(userland->stack, now);
+    for (struct link *link = userland->links; link != NULL; link = link->next)
+        link->ops->receive(link, now);
+    peers_next = peers_expire(&userland->peers, now);
+    stack_next = stack_advance(userland->stack, now);
+    return stack_next < peers_next ? stack_next : peers_next;
+}
+
+void
+userland_flush(struct userland *userland)
+{
+    batch_send(&userland->batch);
+}
+
+struct stack *
+userland_stack(struct userland *userland)
+{
+    return userland->stack;
+}
+
+struct peer *
+userland_peer(struct userland *userland, uint32_t number)
+{
+    return peer_by_number(&userland->peers, number);
+}
+
+struct peer *
+userland_peer_at(struct userland *userland, const struct address *address)
+{
+    struct link *link = userland->links;
+    struct peer *peer;
+
+    while (link != NULL && link->local.any.sa_family != address->any.sa_family)
+        link = link->next;
+    if (link == NULL)
+        return NULL;
+    peer = peer_by_address(&userland->peers, link, address);
+    return peer != NULL ? peer : peer_add(&userland->peers, link, address, userland->now);
+}
+
+struct peers *
+userland_peers(struct userland *userland)
+{
+    return &userland->peers;
+}
+
+int64_t
+userland_now(const struct userland *userland)
+{
+    return userland->now;
+}
