@@ -18,6 +18,7 @@
 #define QUIET_TICK_MS  200  /* how often timers run while no packet comes or goes, */
 #define QUIET_AFTER_MS 1000 /* which begins after this time */
 #define INIT_ATTEMPTS  5
+#define COMMON_HEADER  12 /* which usrsctp leaves out when it says MTU */
 
 struct stack {
     struct stack_config config;
@@ -34,7 +35,7 @@ struct stack_port {
     struct socket *socket;
     uint16_t number;
     bool readable; /* usrsctp said so, and it was not read to the end since */
-    uint8_t buffer[ENDPOINT_MESSAGE_MAX + 1];
+    _Alignas(8) uint8_t buffer[ENDPOINT_MESSAGE_MAX + 1];
 };
 
 static struct stack *the_stack;
@@ -176,7 +177,7 @@ configure(struct stack_port *port, const struct endpoint_profile *profile)
     struct sctp_paddrparams path = {.spp_assoc_id = SCTP_FUTURE_ASSOC,
                                     .spp_hbinterval = profile->heartbeat_interval,
                                     .spp_pathmaxrxt = profile->path_max_retrans,
-                                    .spp_pathmtu = port->stack->config.packet_max,
+                                    .spp_pathmtu = port->stack->config.packet_max - COMMON_HEADER,
                                     .spp_flags = SPP_HB_ENABLE | SPP_PMTUD_DISABLE};
     struct sctp_initmsg init = {ENDPOINT_STREAMS, ENDPOINT_STREAMS, INIT_ATTEMPTS,
                                 (uint16_t)profile->rto_max};
@@ -255,13 +256,13 @@ stack_connect(struct stack_port *port, uint32_t peer, uint16_t remote_port, uint
     struct sockaddr_conn to = {.sconn_family = AF_CONN,
                                .sconn_port = htons(remote_port),
                                .sconn_addr = peer_to_pointer(peer)};
-    sctp_assoc_t id = 0;
 
     register_up_to(port->stack, peer);
-    if (usrsctp_connectx(port->socket, (struct sockaddr *)&to, 1, &id) != 0 && errno != EINPROGRESS)
+    if (usrsctp_connect(port->socket, (struct sockaddr *)&to, sizeof(to)) != 0 &&
+        errno != EINPROGRESS)
         return error_from_errno(errno);
-    *assoc = id;
-    return LAZYCHAT_OK;
+    *assoc = usrsctp_getassocid(port->socket, (struct sockaddr *)&to);
+    return *assoc != 0 ? LAZYCHAT_OK : LAZYCHAT_GONE;
 }
 
 /* ---- Sending ---- */

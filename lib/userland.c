@@ -154,11 +154,12 @@ userland_peer(struct userland *userland, uint32_t number)
 struct peer *
 userland_peer_at(struct userland *userland, const struct address *address)
 {
-    struct link *link = userland->links;
+    struct link *link = NULL;
     struct peer *peer;
 
-    while (link != NULL && link->local.any.sa_family != address->any.sa_family)
-        link = link->next;
+    for (struct link *each = userland->links; each != NULL; each = each->next)
+        if (each->local.any.sa_family == address->any.sa_family)
+            link = each;
     if (link == NULL)
         return NULL;
     peer = peer_by_address(&userland->peers, link, address);

@@ -37,7 +37,7 @@ void userland_flush(struct userland *userland);
 /* For endpoint_user.c: the stack, and the peer of a number or of an address. */
 struct stack *userland_stack(struct userland *userland);
 struct peer *userland_peer(struct userland *userland, uint32_t number);
-/* Over the link of the same family; NULL when there is none, or no memory. */
+/* Over the newest link of the same family; NULL when there is none, or no memory. */
 struct peer *userland_peer_at(struct userland *userland, const struct address *address);
 struct peers *userland_peers(struct userland *userland);
 int64_t userland_now(const struct userland *userland);
