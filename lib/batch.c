@@ -101,7 +101,7 @@ batch_add(struct batch *batch, struct peer *peer, const uint8_t *packet, size_t 
     struct link_packet *new;
 
     if (length < SCTP_HEADER + 4 || length > LINK_PACKET_MAX) {
-peer->link->stats.dropped_out++;
+        peer->link->stats.dropped_out++;
         return;
     }
     if (bundle(peer->last, packet, length))

@@ -30,9 +30,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define ENDPOINT_MESSAGE_MAX 65536 /* bytes in one message, both ways; a longer one is discarded   \
-                                    */
-#define ENDPOINT_STREAMS       3   /* each way: conversation, history, ephemeral */
+#define ENDPOINT_MESSAGE_MAX                                                                       \
+    65536                        /* bytes in one message, both ways; a longer one is discarded     \
+                                  */
+#define ENDPOINT_STREAMS       3 /* each way: conversation, history, ephemeral */
 #define ENDPOINT_BACKLOG_BYTES (4u << 20)
 #define ENDPOINT_NO_DEADLINE   INT64_MAX
 

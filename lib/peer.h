@@ -19,8 +19,9 @@
 #include <stdint.h>
 
 #define PEER_GRACE_MS 30000 /* a peer that nobody holds stays so long */
-#define PEER_IDLE_MAX 4096  /* and there are so many of them: a flood of INITs recycles the oldest \
-                             */
+#define PEER_IDLE_MAX                                                                              \
+    4096 /* and there are so many of them: a flood of INITs recycles the oldest                    \
+          */
 #define PEER_NONE UINT32_MAX
 
 struct link;

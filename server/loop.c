@@ -1,0 +1,89 @@
+/* loop.c: epoll, signals, time. */
+#include "loop.h"
+
+#include "error.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/signalfd.h>
+#include <time.h>
+#include <unistd.h>
+
+struct loop {
+    int epoll;
+    int signals;
+};
+
+int64_t
+loop_now(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+int
+loop_create(struct loop **result)
+{
+    struct loop *loop = calloc(1, sizeof(*loop));
+    sigset_t set;
+
+    if (loop == NULL)
+        return LAZYCHAT_NO_MEMORY;
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGINT);
+    sigprocmask(SIG_BLOCK, &set, NULL);
+    signal(SIGPIPE, SIG_IGN);
+    loop->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+    loop->epoll = epoll_create1(EPOLL_CLOEXEC);
+    if (loop->signals < 0 || loop->epoll < 0 || loop_watch(loop, loop->signals) != LAZYCHAT_OK) {
+        int error = error_from_errno(errno);
+
+        loop_destroy(loop);
+        return error;
+    }
+    *result = loop;
+    return LAZYCHAT_OK;
+}
+
+void
+loop_destroy(struct loop *loop)
+{
+    if (loop == NULL)
+        return;
+    if (loop->epoll >= 0)
+        close(loop->epoll);
+    if (loop->signals >= 0)
+        close(loop->signals);
+    free(loop);
+}
+
+int
+loop_watch(struct loop *loop, int fd)
+{
+    struct epoll_event event = {.events = EPOLLIN, .data.fd = fd};
+
+    if (fd < 0 || epoll_ctl(loop->epoll, EPOLL_CTL_ADD, fd, &event) == 0)
+        return LAZYCHAT_OK;
+    return error_from_errno(errno);
+}
+
+int
+loop_wait(struct loop *loop, int64_t deadline)
+{
+    struct epoll_event events[16];
+    struct signalfd_siginfo info;
+    int64_t wait = deadline == INT64_MAX ? -1 : deadline - loop_now();
+
+    if (deadline != INT64_MAX && wait < 0)
+        wait = 0;
+    epoll_wait(loop->epoll, events, 16, wait > INT_MAX ? INT_MAX : (int)wait);
+    if (read(loop->signals, &info, sizeof(info)) == sizeof(info))
+        return (int)info.ssi_signo;
+    return 0;
+}

@@ -1,0 +1,248 @@
+/* main.c: lazychatd: reads its options, opens what it listens on, runs its turns, ends in order. */
+#include "classic.h"
+#include "doctor.h"
+#include "logger.h"
+#include "loop.h"
+#include "option.h"
+#include "transport.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define EXIT_USAGE  2
+#define SHUTDOWN_MS 1500 /* how long those who leave have to answer; out within 2 s */
+
+struct settings {
+    struct option_list listen;
+    unsigned int classic_port;
+    const char *profile;
+    const char *log_level;
+    bool help, version;
+};
+
+static const char usage[] =
+    "usage: lazychatd [OPTION]...\n"
+    "       lazychatd doctor      what this machine can do for SCTP, and what to do about the "
+    "rest\n"
+    "\n"
+    "A chat server without a client list: SCTP keeps it. Without options it is for this machine.\n"
+    "\n";
+
+/* The terminal client of the same build, as one would type it here; "lazychat" once installed. */
+static const char *
+client_command(char *buffer, size_t size)
+{
+    char own[4096], here[4096];
+    ssize_t length = readlink("/proc/self/exe", own, sizeof(own) - sizeof("/client/lazychat"));
+    char *slash;
+
+    if (length <= 0)
+        return "lazychat";
+    own[length] = '\0';
+    for (int up = 0; up < 2; up++) { /* …/build/server/lazychatd -> …/build */
+        slash = strrchr(own, '/');
+        if (slash == NULL)
+            return "lazychat";
+        *slash = '\0';
+    }
+    strcat(own, "/client/lazychat");
+    if (access(own, X_OK) != 0)
+        return "lazychat";
+    if (getcwd(here, sizeof(here)) != NULL && strncmp(own, here, strlen(here)) == 0 &&
+        own[strlen(here)] == '/')
+        snprintf(buffer, size, "%s", own + strlen(here) + 1);
+    else
+        snprintf(buffer, size, "%s", own);
+    return buffer;
+}
+
+/* The line that joins a listener from this machine. */
+static void
+print_udp_way(const struct settings *settings, const struct address *address, const char *client)
+{
+    struct address local = *address;
+    char text[ADDRESS_TEXT_MAX];
+    uint16_t port = address_port(address);
+
+    if (address_is_wildcard(address))
+        address_parse(&local, address->any.sa_family == AF_INET6 ? "::1" : "127.0.0.1", 0);
+    address_set_port(&local, 0);
+    printf("  %s --classic %s", client, address_format(&local, text));
+    if (port != TRANSPORT_UDP_PORT)
+        printf(" --udp-port %u", port);
+    if (settings->classic_port != CLASSIC_PORT)
+        printf(" --port %u", settings->classic_port);
+    printf("\n");
+}
+
+/* How to join, only ways that work as it was started, and the flag that opens the others. */
+static void
+print_ways(const struct settings *settings, const struct transport *transport)
+{
+    char buffer[4096], text[ADDRESS_TEXT_MAX];
+    const char *client = client_command(buffer, sizeof(buffer));
+    struct address address;
+    bool udp = false, sctp = false, open = false;
+
+    printf("lazychatd %s is open. Listening on\n", lazychat_version());
+    for (size_t i = 0; transport_udp_address(transport, i, &address); i++) {
+        printf("  udp:%s (SCTP over UDP)\n", address_format(&address, text));
+        open = open || !address_is_loopback(&address);
+        udp = true;
+    }
+    for (size_t i = 0; transport_sctp_address(transport, i, &address); i++) {
+        printf("  sctp:%s (the kernel's SCTP)\n", address_format(&address, text));
+        open = open || !address_is_loopback(&address);
+        sctp = true;
+    }
+    printf("Join from another terminal of this machine, and type:\n");
+    if (udp && transport_udp_address(transport, 0, &address))
+        print_udp_way(settings, &address, client);
+    if (sctp && transport_sctp_address(transport, 0, &address)) {
+        if (address_is_wildcard(&address))
+            address_parse(&address, address.any.sa_family == AF_INET6 ? "::1" : "127.0.0.1", 0);
+        if (!udp)
+            printf("  %s --classic %s\n", client, address_format(&address, text));
+        printf("  ncat --sctp %s %u\n", address_format(&address, text), settings->classic_port);
+    } else {
+        printf(
+            "Not open to programs of kernel SCTP, as ncat --sctp: `lazychatd doctor` says why.\n");
+    }
+    if (open)
+        printf("Open to other machines, without encryption and for everyone who reaches it.\n");
+    else
+        printf("Not open to other machines: --listen udp:0.0.0.0:%d does that, without "
+               "encryption.\n",
+               TRANSPORT_UDP_PORT);
+    printf("Ctrl-C ends it.\n");
+    fflush(stdout);
+}
+
+/* Everyone is told (SHUTDOWN); who has not answered in time is aborted. A second signal ends the
+ * wait. */
+static void
+leave(struct loop *loop, struct transport *transport, struct classic *classic)
+{
+    int64_t deadline = loop_now() + SHUTDOWN_MS;
+    size_t told = classic_associations(classic);
+
+    classic_shutdown(classic);
+    transport_flush(transport);
+    while (classic_associations(classic) > 0 && loop_now() < deadline) {
+        int64_t now, next, due;
+
+        now = loop_now();
+        next = transport_receive(transport, now);
+        due = classic_turn(classic, now);
+        next = due < next ? due : next;
+        transport_flush(transport);
+        if (classic_associations(classic) > 0 &&
+            loop_wait(loop, next < deadline ? next : deadline) != 0)
+            break;
+    }
+    logger_write(LOGGER_INFO, "end", "told=%zu aborted=%zu", told, classic_associations(classic));
+    classic_abort(classic);
+    transport_flush(transport);
+}
+
+/* Turn after turn: read all, act, send all, wait. */
+static void
+run(struct loop *loop, struct transport *transport, struct classic *classic)
+{
+    int number = 0;
+
+    while (number == 0) {
+        int64_t now = loop_now();
+        int64_t next = transport_receive(transport, now);
+        int64_t due = classic_turn(classic, now);
+
+        transport_flush(transport);
+        number = loop_wait(loop, due < next ? due : next);
+    }
+    logger_write(LOGGER_INFO, "signal", "number=%d name=%s", number, sigabbrev_np(number));
+    leave(loop, transport, classic);
+}
+
+static int
+serve(const struct settings *settings)
+{
+    const struct endpoint_profile *profile = endpoint_profile_find(settings->profile);
+    struct transport *transport = NULL;
+    struct classic *classic = NULL;
+    struct loop *loop = NULL;
+    const struct transport_endpoint *endpoints;
+    size_t count;
+    int error = transport_open(&transport, &settings->listen, profile, stderr);
+
+    if (error == LAZYCHAT_OK)
+        error = classic_open(&classic, transport, (uint16_t)settings->classic_port, stderr);
+    if (error == LAZYCHAT_OK && (error = loop_create(&loop)) != LAZYCHAT_OK)
+        fprintf(stderr, "lazychatd: cannot start: %s\n", lazychat_strerror(error));
+    if (error == LAZYCHAT_OK) {
+        loop_watch(loop, transport_fd(transport));
+        endpoints = classic_endpoints(classic, &count);
+        for (size_t i = 0; i < count; i++) {
+            struct endpoint_stats stats;
+
+            endpoint_stats(endpoints[i].endpoint, &stats);
+            loop_watch(loop, endpoint_fd(endpoints[i].endpoint));
+            logger_write(LOGGER_INFO, "open", "room=classic transport=%s port=%u sendall=%s",
+                         endpoints[i].name, settings->classic_port, stats.sendall);
+        }
+        print_ways(settings, transport);
+        run(loop, transport, classic);
+    }
+    classic_close(classic);
+    transport_close(transport);
+    loop_destroy(loop);
+    if (error == LAZYCHAT_INVALID)
+        return EXIT_USAGE;
+    return error == LAZYCHAT_OK ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+int
+main(int argc, char **argv)
+{
+    struct settings settings = {
+        .classic_port = CLASSIC_PORT, .profile = "default", .log_level = "info"};
+    const struct option options[] = {
+        {"listen", "WHERE", OPTION_LIST, &settings.listen, 0, 0, NULL,
+         "udp:ADDRESS[:PORT], SCTP over UDP, or sctp:ADDRESS[,ADDRESS...],\n"
+         "the kernel's SCTP; may be given again. Default: udp:127.0.0.1:9899\n"
+         "and, where the kernel has SCTP, sctp:127.0.0.1"},
+        {"classic-port", "PORT", OPTION_NUMBER, &settings.classic_port, 1, 65535, NULL,
+         "SCTP port of the classic lobby; default 2013"},
+        {"profile", "NAME", OPTION_CHOICE, &settings.profile, 0, 0, "default|lan",
+         "timing: default, or lan, which finds out in a fraction of a\n"
+         "second that a path is dead"},
+        {"log-level", "LEVEL", OPTION_CHOICE, &settings.log_level, 0, 0, LOGGER_LEVELS,
+         "error, warn, info (default) or debug, which logs what is said"},
+        {"version", NULL, OPTION_FLAG, &settings.version, 0, 0, NULL, "print the version"},
+        {"help", NULL, OPTION_FLAG, &settings.help, 0, 0, NULL, "print this"},
+        {0},
+    };
+    const char *rest[1];
+    int count = option_parse(options, argc, argv, rest, 1, stderr);
+
+    if (count < 0)
+        return EXIT_USAGE;
+    if (settings.help) {
+        fputs(usage, stdout);
+        option_help(options, stdout);
+        return EXIT_SUCCESS;
+    }
+    if (settings.version) {
+        printf("lazychatd %s\n", lazychat_version());
+        return EXIT_SUCCESS;
+    }
+    if (count == 1 && strcmp(rest[0], "doctor") == 0)
+        return doctor_run(stdout);
+    if (count == 1) {
+        fprintf(stderr, "lazychatd: no command '%s'; there is: doctor\n", rest[0]);
+        return EXIT_USAGE;
+    }
+    logger_set_level(settings.log_level);
+    return serve(&settings);
+}
