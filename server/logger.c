@@ -61,17 +61,18 @@ logger_quote(char out[LOGGER_QUOTE_MAX], const void *bytes, size_t length)
 
     out[used++] = '"';
     while (done < length && used < room) {
-        const char *quote = memchr((const char *)bytes + done, '"', length - done);
-        size_t part =
-            quote != NULL ? (size_t)(quote - ((const char *)bytes + done)) : length - done;
+        const char *from = (const char *)bytes + done;
+        size_t part = 0;
 
+        while (part < length - done && from[part] != '"' && from[part] != '\\')
+            part++;
         if (part == 0 && used + 2 <= room) { /* a quote of theirs does not end ours */
-            memcpy(out + used, "\\\"", 2);
-            used += 2;
+            out[used++] = '\\';
+            out[used++] = *from;
             done++;
             continue;
         }
-        part = escape(out + used, room - used + 1, (const char *)bytes + done, part);
+        part = escape(out + used, room - used + 1, from, part);
         if (part == 0)
             break;
         done += part;

@@ -174,12 +174,14 @@ serve(const struct settings *settings)
     struct loop *loop = NULL;
     const struct transport_endpoint *endpoints;
     size_t count;
-    int error = transport_open(&transport, &settings->listen, profile, stderr);
+    int error = loop_create(&loop); /* first: threads of the stack inherit the blocked signals */
 
+    if (error != LAZYCHAT_OK)
+        fprintf(stderr, "lazychatd: cannot start: %s\n", lazychat_strerror(error));
+    if (error == LAZYCHAT_OK)
+        error = transport_open(&transport, &settings->listen, profile, stderr);
     if (error == LAZYCHAT_OK)
         error = classic_open(&classic, transport, (uint16_t)settings->classic_port, stderr);
-    if (error == LAZYCHAT_OK && (error = loop_create(&loop)) != LAZYCHAT_OK)
-        fprintf(stderr, "lazychatd: cannot start: %s\n", lazychat_strerror(error));
     if (error == LAZYCHAT_OK) {
         loop_watch(loop, transport_fd(transport));
         endpoints = classic_endpoints(classic, &count);
