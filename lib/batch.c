@@ -75,7 +75,7 @@ carries_data(const uint8_t *packet, size_t length)
 /* Add the chunks of `packet` to the peer's last packet; false when they must have one of their
  * own. */
 static bool
-bundle(struct link_packet *last, const uint8_t *packet, size_t length)
+bundle(struct link_packet *last, const uint8_t *packet, size_t length, bool data)
 {
     size_t at;
 
@@ -91,20 +91,24 @@ bundle(struct link_packet *last, const uint8_t *packet, size_t length)
     memset(last->bytes + last->length, 0, at - last->length);
     memcpy(last->bytes + at, packet + SCTP_HEADER, length - SCTP_HEADER);
     last->length = (uint16_t)(at + length - SCTP_HEADER);
-    last->data = last->data || carries_data(packet, length);
+    last->data = last->data || data;
     return true;
 }
 
 void
-batch_add(struct batch *batch, struct peer *peer, const uint8_t *packet, size_t length)
+batch_add(struct batch *batch, struct peer *peer, const uint8_t *packet, size_t length, int64_t now)
 {
     struct link_packet *new;
+    bool data;
 
     if (length < SCTP_HEADER + 4 || length > LINK_PACKET_MAX) {
         peer->link->stats.dropped_out++;
         return;
     }
-    if (bundle(peer->last, packet, length))
+    data = carries_data(packet, length);
+    if (peer->waiting_since == 0 && (data || packet[SCTP_HEADER] == HEARTBEAT))
+        peer->waiting_since = now;
+    if (bundle(peer->last, packet, length, data))
         return;
     if (batch->used == BATCH_PACKETS)
         batch_send(batch);
@@ -112,7 +116,7 @@ batch_add(struct batch *batch, struct peer *peer, const uint8_t *packet, size_t 
     new->next = NULL;
     new->length = (uint16_t)length;
     new->full = !may_be_followed(packet[SCTP_HEADER]);
-    new->data = carries_data(packet, length);
+    new->data = data;
     memcpy(new->bytes, packet, length);
     if (peer->last != NULL) {
         peer->last->next = new;

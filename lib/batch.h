@@ -20,9 +20,11 @@ struct batch {
 int batch_init(struct batch *batch);
 void batch_free(struct batch *batch);
 
-/* Add a packet for a peer. When there is no room left all of the batch is sent first. A packet
- * longer than LINK_PACKET_MAX is dropped. */
-void batch_add(struct batch *batch, struct peer *peer, const uint8_t *packet, size_t length);
+/* Add a packet for a peer, made at the time `now`: one with DATA or HEARTBEAT is due an answer.
+ * When there is no room left all of the batch is sent first. A packet longer than LINK_PACKET_MAX
+ * is dropped. */
+void batch_add(struct batch *batch, struct peer *peer, const uint8_t *packet, size_t length,
+               int64_t now);
 
 /* Hand each peer's packets to its link and let the links send. */
 void batch_send(struct batch *batch);

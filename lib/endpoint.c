@@ -11,12 +11,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Unreachable is said after path_max_retrans + 1 timeouts in a row, each twice the one before up to
- * rto_max: with data outstanding 0.5 + 1 + 2 s by default (idle: as many heartbeats), and
- * 0.15 + 0.2 s in a local network, where a second path takes over in that time. */
+/* Within 6 s of silence it is known that a peer to whom data are due is unreachable. In the kernel:
+ * after path_max_retrans + 1 timeouts in a row, each twice the one before up to rto_max, so 0.5 + 1
+ * + 2 s by default, and in a local network 0.1 + 0.2 s, because a second path takes over by then.
+ * When idle, as many heartbeats must fail, or one in user space. */
 static const struct endpoint_profile profiles[] = {
-    {"default", 1000, 500, 2000, 12000, 2, 100, 120000},
-    {"lan", 200, 100, 200, 1000, 1, 20, 120000},
+    {"default", 1000, 500, 2000, 12000, 2, 4500, 100, 120000},
+    {"lan", 200, 100, 200, 1000, 1, 3000, 20, 120000},
 };
 
 const struct endpoint_profile *

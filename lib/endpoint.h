@@ -42,7 +42,8 @@ struct endpoint_profile {
     const char *name;
     uint32_t rto_initial, rto_min, rto_max;
     uint32_t heartbeat_interval;
-    uint16_t path_max_retrans; /* failures in a row after which a path is unreachable */
+    uint16_t path_max_retrans; /* kernel: failures in a row after which a path is unreachable */
+    uint32_t silence; /* user space: nothing for so long, though an answer is due, says it */
     uint32_t sack_delay;
     uint32_t keep; /* how long an association without a reachable path waits for its peer */
 };

@@ -11,6 +11,9 @@
 
 struct user_association {
     struct hash_node by_id;
+    struct user_association *prev, *next;
+    uint32_t id;
+    bool unreachable; /* as it was last reported */
     uint32_t peer;
     uint32_t ports; /* as in the peer's packets: its port, ours */
 };
@@ -21,6 +24,9 @@ struct endpoint_user {
     struct stack_port *port;
     uint16_t number;
     struct hash by_id;
+    struct user_association *first;
+    int64_t looked; /* when all associations were last looked at */
+    bool look;      /* some may have to be reported */
 };
 
 static struct user_association *
@@ -42,7 +48,12 @@ remember(struct endpoint_user *user, uint32_t assoc, struct peer *peer, uint16_t
         free(association);
         return LAZYCHAT_NO_MEMORY;
     }
+    association->id = assoc;
     association->peer = peer->number;
+    association->next = user->first;
+    if (user->first != NULL)
+        user->first->prev = association;
+    user->first = association;
     memcpy(&association->ports, ports, sizeof(ports));
     peer_hold(userland_peers(user->userland), peer);
     return LAZYCHAT_OK;
@@ -62,6 +73,12 @@ forget(struct endpoint_user *user, uint32_t assoc)
         peer_flow_down(peers, peer, association->ports);
         peer_release(peers, peer, userland_now(user->userland));
     }
+    if (association->prev != NULL)
+        association->prev->next = association->next;
+    else
+        user->first = association->next;
+    if (association->next != NULL)
+        association->next->prev = association->prev;
     hash_remove(&user->by_id, &association->by_id);
     free(association);
 }
@@ -83,14 +100,58 @@ went_up(struct endpoint_user *user, const struct stack_event *event)
         peer_flow_up(userland_peers(user->userland), peer, association->ports);
 }
 
+/* How often all peers are looked at for silence, ms. */
+#define LOOK_MS 500
+
+/* One whose reachability changed since it was last reported; false when there is none. A peer is
+ * unreachable when an answer is due for longer than the profile's `silence`. */
+static bool
+find_silent(struct endpoint_user *user, struct endpoint_raw *raw)
+{
+    int64_t now = userland_now(user->userland);
+
+    for (struct user_association *each = user->first; each != NULL; each = each->next) {
+        const struct peer *peer = userland_peer(user->userland, each->peer);
+        bool silent = peer != NULL && peer->waiting_since != 0 &&
+                      now - peer->waiting_since >= user->base.profile->silence;
+
+        if (peer == NULL || silent == each->unreachable)
+            continue;
+        each->unreachable = silent;
+        raw->event.type = ENDPOINT_PATH;
+        raw->event.assoc = each->id;
+        raw->event.reachable = !silent;
+        raw->stranded = silent;
+        address_from_sockaddr(&raw->event.address, &peer->remote.any);
+        return true;
+    }
+    user->look = false;
+    return false;
+}
+
+static int64_t
+user_tick(struct endpoint *endpoint, int64_t now)
+{
+    struct endpoint_user *user = (struct endpoint_user *)endpoint;
+
+    if (now - user->looked >= LOOK_MS) {
+        user->looked = now;
+        user->look = true;
+    }
+    return user->first != NULL ? user->looked + LOOK_MS : ENDPOINT_NO_DEADLINE;
+}
+
 static int
 user_recv(struct endpoint *endpoint, struct endpoint_raw *raw)
 {
     struct endpoint_user *user = (struct endpoint_user *)endpoint;
     struct stack_event event;
     const struct user_association *association;
-    int result = stack_recv(user->port, &event);
+    int result;
 
+    if (user->look && find_silent(user, raw))
+        return 1;
+    result = stack_recv(user->port, &event);
     if (result != 1)
         return result;
     *raw = event.raw;
@@ -169,6 +230,7 @@ static const struct endpoint_driver driver = {
     .connect = user_connect,
     .shutdown = user_shutdown,
     .abort = user_abort,
+    .tick = user_tick,
     .close = user_close,
 };
 

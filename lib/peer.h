@@ -45,6 +45,7 @@ struct peer {
     struct address remote; /* in the form of the link's socket */
     struct address local;  /* which of our addresses it uses; family 0: the link has just one */
     struct flow *flows;
+    int64_t waiting_since; /* an answer is due since then and nothing came; 0: none is due */
     int64_t idle_since;
     struct peer *idle_prev, *idle_next;
     struct link_packet *first, *last; /* what this turn has for it (batch.c) */

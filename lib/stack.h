@@ -22,7 +22,8 @@ struct stack_config {
     uint16_t packet_max;
 };
 
-/* What stack_recv gives: the raw event, and whom an UP is with. */
+/* What stack_recv gives: the raw event, and whom an UP is with. There is no PATH event: a stack
+ * sees one path, and whoever carries its packets knows better whether an answer came. */
 struct stack_event {
     struct endpoint_raw raw;
     uint32_t peer;        /* UP */

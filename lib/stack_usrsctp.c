@@ -26,6 +26,7 @@ struct stack {
     int64_t ticked;      /* usrsctp has been told of all time up to here; 0: of none */
     int64_t active;      /* when a packet last came or went */
     bool busy;           /* one did since stack_advance was last called */
+    uint64_t ticks;      /* how often that was */
     int64_t tick;        /* the finest that a port's profile wants */
     size_t ports;
 };
@@ -34,7 +35,9 @@ struct stack_port {
     struct stack *stack;
     struct socket *socket;
     uint16_t number;
-    bool readable; /* usrsctp said so, and it was not read to the end since */
+    bool readable;       /* usrsctp said so, and it was not read to the end since */
+    uint64_t read_ticks; /* it was read to the end after so many ticks: timers make events too, and
+                            usrsctp does not say so */
     _Alignas(8) uint8_t buffer[ENDPOINT_MESSAGE_MAX + 1];
 };
 
@@ -87,6 +90,7 @@ stack_create(struct stack **stack, const struct stack_config *config)
     usrsctp_sysctl_set_sctp_auth_enable(0);
     usrsctp_sysctl_set_sctp_pktdrop_enable(0);
     usrsctp_sysctl_set_sctp_max_chunks_on_queue(2048);
+    usrsctp_sysctl_set_sctp_max_retran_chunk(0); /* or it aborts after 30 tries, in a minute */
     the_stack = *stack;
     return LAZYCHAT_OK;
 }
@@ -134,6 +138,7 @@ stack_advance(struct stack *stack, int64_t now)
     if (now - stack->ticked >= tick) {
         usrsctp_handle_timers((uint32_t)(now - stack->ticked));
         stack->ticked = now;
+        stack->ticks++;
     }
     return stack->ports > 0 ? stack->ticked + tick : ENDPOINT_NO_DEADLINE;
 }
@@ -168,15 +173,16 @@ configure(struct stack_port *port, const struct endpoint_profile *profile)
 {
     struct socket *socket = port->socket;
     const int on = 1, send_buffer = SEND_BUFFER, receive_buffer = RECEIVE_BUFFER;
-    /* endpoint.c gives a silent peer up, after profile->keep; the stack must not do so before. */
-    const uint16_t attempts = (uint16_t)(profile->keep / profile->rto_max + 8);
     struct sctp_rtoinfo rto = {SCTP_FUTURE_ASSOC, profile->rto_initial, profile->rto_max,
                                profile->rto_min};
+    /* Who is silent is found out and given up above. The stack must do neither: to a path that it
+     * holds for unreachable it sends nothing new until a heartbeat is answered, though SACKs come.
+     */
     struct sctp_assocparams assoc = {.sasoc_assoc_id = SCTP_FUTURE_ASSOC,
-                                     .sasoc_asocmaxrxt = attempts};
+                                     .sasoc_asocmaxrxt = UINT16_MAX};
     struct sctp_paddrparams path = {.spp_assoc_id = SCTP_FUTURE_ASSOC,
                                     .spp_hbinterval = profile->heartbeat_interval,
-                                    .spp_pathmaxrxt = profile->path_max_retrans,
+                                    .spp_pathmaxrxt = UINT16_MAX,
                                     .spp_pathmtu = port->stack->config.packet_max - COMMON_HEADER,
                                     .spp_flags = SPP_HB_ENABLE | SPP_PMTUD_DISABLE};
     struct sctp_initmsg init = {ENDPOINT_STREAMS, ENDPOINT_STREAMS, INIT_ATTEMPTS,
@@ -198,7 +204,6 @@ configure(struct stack_port *port, const struct endpoint_profile *profile)
     failed |= option(socket, SCTP_DELAYED_SACK, &sack, sizeof(sack));
     failed |= option(socket, SCTP_FRAGMENT_INTERLEAVE, &interleave.assoc_value, sizeof(uint32_t));
     failed |= subscribe(socket, SCTP_FUTURE_ASSOC, SCTP_ASSOC_CHANGE, true);
-    failed |= subscribe(socket, SCTP_FUTURE_ASSOC, SCTP_PEER_ADDR_CHANGE, true);
     failed |= subscribe(socket, SCTP_FUTURE_ASSOC, SCTP_PARTIAL_DELIVERY_EVENT, true);
     return failed == 0 ? LAZYCHAT_OK : LAZYCHAT_SYSTEM;
 }
@@ -352,13 +357,6 @@ notification(struct stack_port *port, const union sctp_notification *what, struc
     switch (what->sn_header.sn_type) {
     case SCTP_ASSOC_CHANGE:
         return association_change(&what->sn_assoc_change, raw);
-    case SCTP_PEER_ADDR_CHANGE: /* one path, whose end the caller knows */
-        raw->event.type = ENDPOINT_PATH;
-        raw->event.assoc = what->sn_paddr_change.spc_assoc_id;
-        raw->event.reachable = what->sn_paddr_change.spc_state == SCTP_ADDR_AVAILABLE;
-        raw->stranded = !raw->event.reachable;
-        return what->sn_paddr_change.spc_state == SCTP_ADDR_AVAILABLE ||
-               what->sn_paddr_change.spc_state == SCTP_ADDR_UNREACHABLE;
     case SCTP_SENDER_DRY_EVENT:
         raw->event.type = ENDPOINT_DRAINED;
         raw->event.assoc = what->sn_sender_dry_event.sender_dry_assoc_id;
@@ -377,6 +375,8 @@ notification(struct stack_port *port, const union sctp_notification *what, struc
 int
 stack_recv(struct stack_port *port, struct stack_event *event)
 {
+    if (port->read_ticks != port->stack->ticks)
+        port->readable = true;
     while (port->readable) {
         struct sockaddr_conn from = {0};
         socklen_t from_length = sizeof(from);
@@ -390,6 +390,7 @@ stack_recv(struct stack_port *port, struct stack_event *event)
 
         if (length <= 0) { /* SCTP has no empty user message: 0 says that all is read */
             port->readable = false;
+            port->read_ticks = port->stack->ticks;
             return 0;
         }
         memset(event, 0, sizeof(*event));

@@ -28,7 +28,7 @@ output(void *user, uint32_t number, const uint8_t *packet, size_t length)
     struct peer *peer = peer_by_number(&userland->peers, number);
 
     if (peer != NULL)
-        batch_add(&userland->batch, peer, packet, length);
+        batch_add(&userland->batch, peer, packet, length, userland->now);
 }
 
 /* A packet from a link on its way in. */
@@ -37,6 +37,7 @@ deliver(void *user, struct peer *peer, const uint8_t *packet, size_t length)
 {
     struct userland *userland = user;
 
+    peer->waiting_since = 0;
     stack_input(userland->stack, peer->number, packet, length);
 }
 

@@ -20,19 +20,10 @@
 
 #define PORT 2013
 
-int64_t
-net_now(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 bool
 net_available(enum net_kind kind)
 {
-    return kind == NET_USER || endpoint_kernel_available();
+    return kind != NET_KERNEL || endpoint_kernel_available();
 }
 
 static struct address
@@ -81,6 +72,34 @@ net_open(struct net *net, enum net_kind kind, int family, const char *profile)
     assert_int_equal(endpoint_user_open(&net->server.endpoint, net->userland, &config), 0);
 }
 
+void
+net_open_fake(struct net *net, const struct fake_config *config, const char *profile)
+{
+    struct endpoint_config server = {.port = PORT, .listen = true};
+
+    memset(net, 0, sizeof(*net));
+    net->kind = NET_FAKE;
+    net->profile = endpoint_profile_find(profile);
+    net->clients = calloc(NET_CLIENTS_MAX, sizeof(*net->clients));
+    assert_non_null(net->clients);
+    server.profile = net->profile;
+    net->fake = fake_link_open(config);
+    assert_int_equal(userland_create(&net->userland), 0);
+    assert_int_equal(userland_add_link(net->userland, net->fake), 0);
+    userland_receive(net->userland, fake_now());
+    assert_int_equal(endpoint_user_open(&net->server.endpoint, net->userland, &server), 0);
+}
+
+struct address
+net_fake_address(size_t i)
+{
+    struct address address;
+
+    assert_int_equal(address_parse(&address, "10.1.0.0", 9899), 0);
+    address.in.sin_addr.s_addr = htonl(0x0a010000 + (uint32_t)i);
+    return address;
+}
+
 int
 net_second_server(struct net *net)
 {
@@ -113,14 +132,17 @@ net_connect(struct net *net, size_t count, bool ports)
         add_udp(net);
     while (count-- > 0) {
         struct node *client = &net->clients[net->count++];
-        struct address local = loopback(net->server_address.any.sa_family);
 
-        if (net->kind == NET_USER) {
-            if (ports)
-                add_udp(net);
-            assert_int_equal(endpoint_user_open(&client->endpoint, net->userland, &config), 0);
-        } else {
+        if (net->kind == NET_KERNEL) {
+            struct address local = loopback(net->server_address.any.sa_family);
+
             assert_int_equal(endpoint_kernel_open(&client->endpoint, &local, 1, &config), 0);
+        } else {
+            if (net->kind == NET_USER && ports)
+                add_udp(net);
+            if (net->kind == NET_FAKE)
+                net->server_address = net_fake_address(net->count - 1);
+            assert_int_equal(endpoint_user_open(&client->endpoint, net->userland, &config), 0);
         }
         assert_int_equal(
             endpoint_connect(client->endpoint, &net->server_address, 1, PORT, &client->assoc), 0);
@@ -199,7 +221,7 @@ drain(struct net *net, struct node *node)
 {
     struct endpoint_event event;
 
-    endpoint_tick(node->endpoint, net->clock != NULL ? net->clock() : net_now());
+    endpoint_tick(node->endpoint, fake_now());
     if (node->stalled)
         return;
     while (endpoint_recv(node->endpoint, &event) == 1)
@@ -228,9 +250,11 @@ net_turn(struct net *net, int wait)
     } else {
         struct pollfd fd = {.fd = userland_fd(net->userland), .events = POLLIN};
 
-        if (!net->custom_links)
+        if (net->kind == NET_FAKE)
+            fake_advance(net->fake, wait);
+        else
             poll(&fd, 1, wait);
-        userland_receive(net->userland, net->clock != NULL ? net->clock() : net_now());
+        userland_receive(net->userland, fake_now());
     }
     drain(net, &net->server);
     for (size_t i = 0; i < net->count; i++)

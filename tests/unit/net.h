@@ -1,10 +1,11 @@
-/* net.h: both transports in one process, for tests: a server endpoint and its clients, pumped by
- * hand until a condition holds. Owns the clock of the tests (real time) and their deadlines.
+/* net.h: every transport in one process, for tests: a server endpoint and its clients, pumped by
+ * hand until a condition holds, by real time or by the fake network's.
  */
 #ifndef NET_H
 #define NET_H
 
 #include "endpoint.h"
+#include "fake_link.h"
 #include "userland.h"
 
 #include <stdbool.h>
@@ -12,7 +13,7 @@
 #define NET_CLIENTS_MAX 1024
 #define NET_DEADLINE_MS 20000
 
-enum net_kind { NET_USER, NET_KERNEL };
+enum net_kind { NET_USER, NET_KERNEL, NET_FAKE };
 
 /* One endpoint of the test and what it has seen. */
 struct node {
@@ -34,21 +35,24 @@ struct node {
 struct net {
     enum net_kind kind;
     struct userland *userland;
-    struct address server_address;
+    struct address server_address; /* what clients connect to */
     const struct endpoint_profile *profile;
     struct node server;
     struct node *clients;
     size_t count;
-    bool relay; /* the server sends what it gets to all, as lazychatd does */
-    bool custom_links;
-    int64_t (*clock)(void);
+    bool relay;        /* the server sends what it gets to all, as lazychatd does */
+    struct link *fake; /* NET_FAKE: the network; every client has the address 10.1.x.y */
 };
 
 /* Is this transport here? */
 bool net_available(enum net_kind kind);
 
-/* A server on loopback, IPv4 or IPv6. */
+/* A server on loopback, IPv4 or IPv6; or in the fake network. */
 void net_open(struct net *net, enum net_kind kind, int family, const char *profile);
+void net_open_fake(struct net *net, const struct fake_config *config, const char *profile);
+
+/* NET_FAKE: where client number `i` sends to: what to cut. */
+struct address net_fake_address(size_t i);
 void net_close(struct net *net);
 
 /* What opening a second server on the same port comes to. */
@@ -66,15 +70,13 @@ void net_turn(struct net *net, int wait);
 /* Turns until `condition` holds; fails the test, with its text, when it does not in time. */
 #define net_until(net, condition)                                                                  \
     do {                                                                                           \
-        int64_t net_deadline = net_now() + NET_DEADLINE_MS;                                        \
+        int64_t net_deadline = fake_now() + NET_DEADLINE_MS;                                       \
         while (!(condition)) {                                                                     \
             net_turn((net), 10);                                                                   \
-            if (net_now() > net_deadline)                                                          \
+            if (fake_now() > net_deadline)                                                         \
                 fail_msg("not within %d ms: %s", NET_DEADLINE_MS, #condition);                     \
         }                                                                                          \
     } while (0)
-
-int64_t net_now(void);
 
 /* Every client that reads has (at least) this many messages. */
 bool net_all_have(const struct net *net, unsigned int messages);

@@ -74,7 +74,7 @@ add(struct peer *peer, uint8_t tag, uint8_t type, uint8_t fill, size_t length)
     packet[13] = 0;
     packet[14] = (uint8_t)((length - SCTP_HEADER) >> 8);
     packet[15] = (uint8_t)(length - SCTP_HEADER);
-    batch_add(&batch, peer, packet, length);
+    batch_add(&batch, peer, packet, length, 1);
 }
 
 static void
