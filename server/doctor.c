@@ -344,7 +344,7 @@ report_absent(FILE *out, const char *root, const char *release)
     if (file_exists(root, "/lib/modules", release)) {
         finding(out, "warn",
                 "kernel SCTP: absent, neither in the kernel nor in /lib/modules/%s;"
-                " lazychatd uses SCTP over UDP and over DTLS",
+                " lazychatd uses SCTP over UDP",
                 release);
         todo(out,
              "Ubuntu: sudo apt install linux-modules-extra-%s; Fedora: sudo dnf install"
@@ -354,7 +354,7 @@ report_absent(FILE *out, const char *root, const char *release)
         finding(out, "warn",
                 "kernel SCTP: absent, not in the kernel, and there is no /lib/modules/%s (a "
                 "container, a"
-                " small virtual machine?); lazychatd uses SCTP over UDP and over DTLS",
+                " small virtual machine?); lazychatd uses SCTP over UDP",
                 release);
         todo(out,
              "in a container: sudo modprobe sctp on its host; else a kernel with CONFIG_IP_SCTP");
@@ -370,7 +370,7 @@ report_rule(FILE *out, const struct doctor_sctp *found)
     snprintf(place, sizeof place, found->line > 0 ? "%s:%u" : "%s", found->where, found->line);
     finding(out, "warn",
             "kernel SCTP: there, but not loaded: module sctp is %s by %s (%s);"
-            " lazychatd uses SCTP over UDP and over DTLS",
+            " lazychatd uses SCTP over UDP",
             found->module == DOCTOR_FORBIDDEN ? "forbidden" : "blacklisted", place, found->rule);
     if (found->line == 0)
         todo(out, "take sctp out of %s in the boot loader's settings, then boot again",
@@ -414,7 +414,7 @@ report_sctp(FILE *out, const char *release, const struct doctor_sctp *before,
     else
         finding(out, "warn",
                 "kernel SCTP: module sctp is there but not loaded;"
-                " lazychatd uses SCTP over UDP and over DTLS");
+                " lazychatd uses SCTP over UDP");
 
     if (error == ENOSYS && there)
         todo(out, "sudo modprobe hmac");
@@ -709,7 +709,7 @@ doctor_run(FILE *out)
     report_sendall(out, &kernel, error == 0);
     report_sysctls(out, "");
     udp = report_port(out, PORT_ENCAPSULATION, "SCTP over UDP");
-    udp = report_port(out, PORT_SECURE, "secure: DTLS, browsers") || udp;
+    udp = report_port(out, PORT_SECURE, "kept for the secure port, not used yet") || udp;
     report_limits(out, "");
     report_examples(out, error == 0);
     if (!udp && error != 0)
