@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/signalfd.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -25,6 +26,8 @@ struct classic {
     struct connection *connection;
     bool terminal; /* a person types here, and sees it */
     bool input_ended, leaving, lost;
+    int signals; /* descriptor for SIGINT and its kin */
+    int stopped; /* which of them came; 0: none */
     char *input; /* what was read and is no whole line yet */
     size_t input_length;
     struct line *first, *last;
@@ -187,18 +190,46 @@ take(struct classic *classic, const struct endpoint_event *event)
 static void
 wait_for_something(const struct classic *classic, int64_t deadline)
 {
-    struct pollfd polls[CONNECTION_FDS + 1];
+    struct pollfd polls[CONNECTION_FDS + 2];
     int fds[CONNECTION_FDS];
     size_t count = connection_fds(classic->connection, fds);
     int64_t wait = deadline == ENDPOINT_NO_DEADLINE ? -1 : deadline - now_ms();
 
     for (size_t i = 0; i < count; i++)
         polls[i] = (struct pollfd){.fd = fds[i], .events = POLLIN};
+    polls[count++] = (struct pollfd){.fd = classic->signals, .events = POLLIN};
     if (wants_input(classic))
         polls[count++] = (struct pollfd){.fd = STDIN_FILENO, .events = POLLIN};
     if (deadline != ENDPOINT_NO_DEADLINE && wait < 0)
         wait = 0;
     poll(polls, count, wait > 60000 ? 60000 : (int)wait);
+}
+
+/* SHUTDOWN: the server is told, and answers. */
+static void
+leave(struct classic *classic)
+{
+    if (!classic->leaving)
+        connection_shutdown(classic->connection);
+    classic->leaving = true;
+}
+
+/* One that is interrupted leaves no ghost in the room; a second signal, or one before it is in,
+ * does not wait for an answer. */
+static void
+take_signal(struct classic *classic)
+{
+    struct signalfd_siginfo info;
+
+    while (read(classic->signals, &info, sizeof(info)) == sizeof(info)) {
+        bool first = classic->stopped == 0;
+
+        classic->stopped = (int)info.ssi_signo;
+        if (first && connection_state(classic->connection) == CONNECTION_OPEN)
+            leave(classic);
+        else
+            classic->lost = true;
+    }
 }
 
 static bool
@@ -222,10 +253,8 @@ talk(struct classic *classic)
     while (wants_input(classic) && input_ready())
         read_input(classic);
     say(classic);
-    if (classic->input_ended && classic->first == NULL && !classic->leaving) {
-        classic->leaving = true;
-        connection_shutdown(classic->connection);
-    }
+    if (classic->input_ended && classic->first == NULL)
+        leave(classic);
 }
 
 /* Why it ended, and the exit status for it. */
@@ -234,6 +263,8 @@ verdict(const struct classic *classic)
 {
     enum connection_state state = connection_state(classic->connection);
 
+    if (classic->stopped != 0)
+        return EXIT_FAILURE;
     if (classic->lost) {
         fprintf(stderr, "lazychat: cannot write: %s\n", strerror(errno));
         return EXIT_FAILURE;
@@ -271,6 +302,7 @@ loop(struct classic *classic, bool quiet)
         int64_t next = connection_turn(classic->connection, now);
         enum connection_state state = connection_state(classic->connection);
 
+        take_signal(classic);
         if (state == CONNECTION_OPEN && !announced) {
             fprintf(stderr, "lazychat: in the classic lobby of %s (%s)\n", classic->host,
                     connection_text(classic->connection));
@@ -288,6 +320,32 @@ loop(struct classic *classic, bool quiet)
     }
 }
 
+static int
+signals_open(void)
+{
+    sigset_t set;
+
+    sigemptyset(&set);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGHUP);
+    sigprocmask(SIG_BLOCK, &set, NULL);
+    return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+/* As a program that does not take the signal ends: the shell wants to know. */
+static void
+die_of(int number)
+{
+    sigset_t set;
+
+    signal(number, SIG_DFL);
+    raise(number);
+    sigemptyset(&set);
+    sigaddset(&set, number);
+    sigprocmask(SIG_UNBLOCK, &set, NULL);
+}
+
 int
 classic_run(const char *host, const struct connection_config *config, bool quiet)
 {
@@ -295,6 +353,7 @@ classic_run(const char *host, const struct connection_config *config, bool quiet
     int error, status;
 
     signal(SIGPIPE, SIG_IGN);
+    classic.signals = signals_open();
     classic.terminal = isatty(STDIN_FILENO) && isatty(STDOUT_FILENO);
     classic.input = malloc(ENDPOINT_MESSAGE_MAX);
     classic.output = malloc(ENDPOINT_MESSAGE_MAX * ESCAPE_FACTOR + 1);
@@ -317,5 +376,8 @@ classic_run(const char *host, const struct connection_config *config, bool quiet
     }
     free(classic.input);
     free(classic.output);
+    close(classic.signals);
+    if (classic.stopped != 0)
+        die_of(classic.stopped);
     return status;
 }

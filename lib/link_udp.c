@@ -23,13 +23,14 @@
 #define UDP_GRO 104 /* Linux 5.0 */
 #endif
 
-#define SOCKET_BUFFER (8 << 20) /* the kernel gives what net.core.[rw]mem_max allows */
-#define IN_MESSAGES   32
-#define IN_BYTES      65536
-#define IN_TURN       512 /* datagrams taken before what they caused is sent */
-#define OUT_MESSAGES  256
-#define OUT_PACKETS   1024
-#define SEGMENTS_MAX  48 /* the kernel takes 64 of at most 64 kB in all */
+#define SOCKET_BUFFER  (8 << 20) /* the kernel gives what net.core.[rw]mem_max allows */
+#define IN_MESSAGES    32
+#define IN_BYTES       65536
+#define IN_TURN        512 /* datagrams taken before what they caused is sent */
+#define OUT_MESSAGES   256
+#define OUT_PACKETS    1024
+#define STRANGERS_TURN 16 /* answers to packets of no association, in a turn */
+#define SEGMENTS_MAX   48 /* the kernel takes 64 of at most 64 kB in all */
 
 struct control {
     _Alignas(
@@ -39,8 +40,9 @@ struct control {
 
 struct link_udp {
     struct link link;
-    bool wildcard; /* each peer is answered from the address it asked */
-    bool segments; /* the kernel has UDP_SEGMENT */
+    bool wildcard;        /* each peer is answered from the address it asked */
+    bool segments;        /* the kernel has UDP_SEGMENT */
+    unsigned int refused; /* in this turn */
     struct mmsghdr in[IN_MESSAGES];
     struct iovec in_vectors[IN_MESSAGES];
     struct address in_from[IN_MESSAGES];
@@ -52,6 +54,38 @@ struct link_udp {
     struct control out_control[OUT_MESSAGES];
     unsigned int out_count, out_packets;
 };
+
+/* ---- Control messages ---- */
+
+static void
+put_control(struct msghdr *header, int level, int type, const void *value, size_t length)
+{
+    struct cmsghdr *c;
+
+    header->msg_controllen += CMSG_SPACE(length);
+    c = (struct cmsghdr *)(void *)((char *)header->msg_control + header->msg_controllen -
+                                   CMSG_SPACE(length));
+    memset(c, 0, CMSG_SPACE(length));
+    c->cmsg_level = level;
+    c->cmsg_type = type;
+    c->cmsg_len = CMSG_LEN(length);
+    memcpy(CMSG_DATA(c), value, length);
+}
+
+static void
+put_source(struct msghdr *header, const struct address *local)
+{
+    if (local->any.sa_family == AF_INET) {
+        struct in_pktinfo info = {.ipi_spec_dst = local->in.sin_addr};
+
+        put_control(header, IPPROTO_IP, IP_PKTINFO, &info, sizeof(info));
+    } else if (local->any.sa_family == AF_INET6) {
+        struct in6_pktinfo info = {.ipi6_addr = local->in6.sin6_addr,
+                                   .ipi6_ifindex = local->in6.sin6_scope_id};
+
+        put_control(header, IPPROTO_IPV6, IPV6_PKTINFO, &info, sizeof(info));
+    }
+}
 
 /* ---- In ---- */
 
@@ -65,7 +99,7 @@ load32(const uint8_t *bytes)
 }
 
 /* The chunk types by which a peer's life is followed (RFC 9260, section 3.2). */
-enum { INIT = 1, COOKIE_ECHO = 10, COOKIE_ACK = 11 };
+enum { INIT = 1, ABORT = 6, COOKIE_ECHO = 10, COOKIE_ACK = 11, SHUTDOWN_COMPLETE = 14 };
 
 /* Whose packet is this? A known address; or INIT, which makes a peer; or one of an association's
  * tag from the same host but another port: then the peer has moved there (RFC 6951, section 5.4).
@@ -93,17 +127,54 @@ peer_of(struct link_udp *udp, const struct address *from, const uint8_t *packet,
     return peer;
 }
 
+/* A packet of no association: the sender believes in one that we have lost, as after a restart. It
+ * is told so (RFC 9260, section 8.4): ABORT with the T bit and its own tag, which only one who has
+ * that association believes. Shorter than any packet that brings it about, and not more of them in
+ * a turn than STRANGERS_TURN. */
+static void
+refuse(struct link_udp *udp, const struct address *from, const struct address *to,
+       const uint8_t *packet)
+{
+    uint8_t answer[SCTP_HEADER + 4];
+    struct iovec vector = {answer, sizeof(answer)};
+    struct control control;
+    struct msghdr header = {.msg_name = (void *)from,
+                            .msg_namelen = address_length(from),
+                            .msg_iov = &vector,
+                            .msg_iovlen = 1,
+                            .msg_control = control.bytes};
+    uint8_t type = packet[SCTP_HEADER];
+
+    if (type == INIT || type == ABORT || type == SHUTDOWN_COMPLETE || load32(packet + 4) == 0 ||
+        udp->refused++ >= STRANGERS_TURN)
+        return;
+    memcpy(answer, packet + 2, 2); /* the ports change places */
+    memcpy(answer + 2, packet, 2);
+    memcpy(answer + 4, packet + 4, 4);
+    memcpy(answer + SCTP_HEADER, (const uint8_t[]){ABORT, 1, 0, 4}, 4);
+    crc32c_seal(answer, sizeof(answer));
+    if (udp->wildcard)
+        put_source(&header, to);
+    if (header.msg_controllen == 0)
+        header.msg_control = NULL;
+    sendmsg(udp->link.fd, &header, MSG_DONTWAIT);
+}
+
 static void
 take_packet(struct link_udp *udp, const struct address *from, const struct address *to,
             const uint8_t *packet, size_t length, int64_t now)
 {
-    struct peer *peer = NULL;
+    struct peer *peer;
 
     udp->link.stats.packets_in++;
-    if (length >= SCTP_HEADER + 4 && crc32c_check(packet, length))
-        peer = peer_of(udp, from, packet, now);
+    if (length < SCTP_HEADER + 4 || !crc32c_check(packet, length)) {
+        udp->link.stats.dropped_in++;
+        return;
+    }
+    peer = peer_of(udp, from, packet, now);
     if (peer == NULL) {
         udp->link.stats.dropped_in++;
+        refuse(udp, from, to, packet);
         return;
     }
     if (udp->wildcard)
@@ -165,6 +236,7 @@ receive(struct link *link, int64_t now)
     struct link_udp *udp = (struct link_udp *)link;
     int count = IN_MESSAGES;
 
+    udp->refused = 0;
     for (int taken = 0; count == IN_MESSAGES && taken < IN_TURN; taken += count) {
         for (int i = 0; i < IN_MESSAGES; i++) {
             udp->in[i].msg_hdr.msg_namelen = sizeof(udp->in_from[i]);
@@ -202,36 +274,6 @@ flush(struct link *link)
     }
     link->stats.dropped_out += udp->out_count - sent;
     udp->out_count = udp->out_packets = 0;
-}
-
-static void
-put_control(struct msghdr *header, int level, int type, const void *value, size_t length)
-{
-    struct cmsghdr *c;
-
-    header->msg_controllen += CMSG_SPACE(length);
-    c = (struct cmsghdr *)(void *)((char *)header->msg_control + header->msg_controllen -
-                                   CMSG_SPACE(length));
-    memset(c, 0, CMSG_SPACE(length));
-    c->cmsg_level = level;
-    c->cmsg_type = type;
-    c->cmsg_len = CMSG_LEN(length);
-    memcpy(CMSG_DATA(c), value, length);
-}
-
-static void
-put_source(struct msghdr *header, const struct address *local)
-{
-    if (local->any.sa_family == AF_INET) {
-        struct in_pktinfo info = {.ipi_spec_dst = local->in.sin_addr};
-
-        put_control(header, IPPROTO_IP, IP_PKTINFO, &info, sizeof(info));
-    } else if (local->any.sa_family == AF_INET6) {
-        struct in6_pktinfo info = {.ipi6_addr = local->in6.sin6_addr,
-                                   .ipi6_ifindex = local->in6.sin6_scope_id};
-
-        put_control(header, IPPROTO_IPV6, IPV6_PKTINFO, &info, sizeof(info));
-    }
 }
 
 /* One buffer for a peer: `first` and as many that follow as are as long as it, and a shorter one at

@@ -149,7 +149,6 @@ class TestEnd:
         assert "the server has closed" in ann.err.text()
         assert ("lost?\n" in ann.out.text()) != ("not everything that was said has come back" in ann.err.text())
 
-    @pytest.mark.xfail(strict=True, reason="the link drops strangers' packets: no ABORT for what is out of the blue (RFC 9260, 8.4)")
     def test_server_killed(self, serve, join):
         """A peer with data outstanding is reported unreachable within 6 s: then lazychat knows as well. It waits for the
         server to come back (two minutes); started anew, the server knows nothing of it and says so."""
@@ -171,7 +170,6 @@ class TestEnd:
         assert "lazychat: cannot write: Broken pipe\n" in ann.err.text()
         assert server.wait_log("down")[0].endswith("here=0")
 
-    @pytest.mark.xfail(strict=True, reason="lazychat dies of a signal without a word to the server")
     def test_leaving_is_seen(self, server, join):
         """A program in a pipe that is interrupted leaves no ghost in the room."""
         ann = join(server)

@@ -122,7 +122,6 @@ def test_end_of_input(terminal, server, join):
     assert server.wait_log("down")[0].endswith("here=0")
 
 
-@pytest.mark.xfail(strict=True, reason="lazychat dies of a signal without a word to the server")
 def test_interrupt(terminal, server, join):
     """Ctrl-C ends it, and it leaves no ghost in the room: the server hears of it at once."""
     bob = join(server)

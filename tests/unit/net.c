@@ -290,3 +290,17 @@ net_memory(void)
     fclose(file);
     return resident * (size_t)sysconf(_SC_PAGESIZE);
 }
+
+#ifndef __has_feature /* clang's way to ask */
+#define __has_feature(feature) 0
+#endif
+
+bool
+net_sanitized(void)
+{
+#if defined(__SANITIZE_ADDRESS__) || __has_feature(address_sanitizer)
+    return true;
+#else
+    return false;
+#endif
+}

@@ -87,4 +87,7 @@ void net_number(uint8_t *bytes, size_t length, uint64_t number);
 /* Resident memory of this process in bytes. */
 size_t net_memory(void);
 
+/* Runs this under AddressSanitizer? */
+bool net_sanitized(void);
+
 #endif

@@ -167,6 +167,36 @@ test_strangers_move_nobody(void **state)
     close(other_host);
 }
 
+/* A packet of an association that the server has lost is answered by ABORT with the T bit, its tag,
+ * and nothing more (RFC 9260, section 8.4). Not so ABORT itself, or what proves nothing. */
+static void
+test_out_of_the_blue(void **state)
+{
+    static const uint8_t silent[] = {1, 6, 14}; /* INIT with a tag, ABORT, SHUTDOWN COMPLETE */
+    uint8_t packet[28] = {0x13, 0x88, 0x07, 0xdd, 1, 2, 3, 4, 0, 0, 0, 0, 3, 0, 0, 16};
+    int stranger = udp_socket("127.0.0.1", NULL);
+    uint8_t answer[100];
+    ssize_t length;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(silent); i++) {
+        packet[12] = silent[i];
+        crc32c_seal(packet, sizeof(packet));
+        sendto(stranger, packet, sizeof(packet), 0, &relay.server.any, sizeof(relay.server.in));
+    }
+    packet[12] = 3; /* SACK */
+    crc32c_seal(packet, sizeof(packet));
+    sendto(stranger, packet, sizeof(packet), 0, &relay.server.any, sizeof(relay.server.in));
+    relay_until((length = recv(stranger, answer, sizeof(answer), 0)) > 0);
+    assert_int_equal(length, 16);
+    assert_true(crc32c_check(answer, 16));
+    assert_memory_equal(answer, ((const uint8_t[]){0x07, 0xdd, 0x13, 0x88, 1, 2, 3, 4}), 8);
+    assert_memory_equal(answer + 12, ((const uint8_t[]){6, 1, 0, 4}), 4);
+    net_turn(&net, 10);
+    assert_int_equal(recv(stranger, answer, sizeof(answer), 0), -1);
+    close(stranger);
+}
+
 static struct link *
 add_link(struct userland *userland, const char *where)
 {
@@ -227,6 +257,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_port_is_followed, begin, end),
         cmocka_unit_test_setup_teardown(test_strangers_move_nobody, begin, end),
+        cmocka_unit_test_setup_teardown(test_out_of_the_blue, begin, end),
         cmocka_unit_test(test_answers_from_the_address_asked),
     };
 
