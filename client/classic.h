@@ -14,7 +14,7 @@
 
 #define CLASSIC_PORT     2013
 #define CLASSIC_UDP_PORT 9899
-#define CLASSIC_WINDOW   (64 * 1024)
+#define CLASSIC_WINDOW   65536
 
 /* Talks until the input ends and its last line has come back, or the server goes. Returns the exit
  * status; says on stderr what went wrong. `quiet`: does not say how it is connected. */

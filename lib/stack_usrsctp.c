@@ -228,7 +228,6 @@ stack_open(struct stack *stack, const struct endpoint_config *config, struct sta
     error = configure(port, config->profile);
     if (error != LAZYCHAT_OK)
         goto fail;
-    error = LAZYCHAT_IN_USE;
     if (usrsctp_bind(port->socket, (struct sockaddr *)&local, sizeof(local)) != 0 ||
         (config->listen && usrsctp_listen(port->socket, 1) != 0)) {
         error = error_from_errno(errno);

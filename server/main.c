@@ -34,8 +34,9 @@ static const char usage[] =
 static const char *
 client_command(char *buffer, size_t size)
 {
+    static const char beside[] = "/client/lazychat";
     char own[4096], here[4096];
-    ssize_t length = readlink("/proc/self/exe", own, sizeof(own) - sizeof("/client/lazychat"));
+    ssize_t length = readlink("/proc/self/exe", own, sizeof(own) - sizeof(beside));
     char *slash;
 
     if (length <= 0)
@@ -47,7 +48,7 @@ client_command(char *buffer, size_t size)
             return "lazychat";
         *slash = '\0';
     }
-    strcat(own, "/client/lazychat");
+    memcpy(own + strlen(own), beside, sizeof(beside));
     if (access(own, X_OK) != 0)
         return "lazychat";
     if (getcwd(here, sizeof(here)) != NULL && strncmp(own, here, strlen(here)) == 0 &&
