@@ -304,23 +304,42 @@ class TestByteForByte:
         bob.until_message(b"from another port")
         bob.say(b"found you")
         ann.until_message(b"found you")
-        assert len(server.log("up")) == 2 and not server.log("down")
+        assert len(server.wait_log("up", 2)) == 2 and not server.log("down")
 
     def test_port_does_not_change_without_tag_or_checksum(self, server, connect):
-        """And only then."""
+        """And only then. A wrong checksum is not answered at all; a wrong tag is out of the blue, and told so by an ABORT
+        with that tag and the T bit (RFC 9260, section 8.4), which is no longer than what was asked."""
         ann = connect(server)
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stranger:
+            stranger.settimeout(PATIENCE)
             heartbeat = sctp.chunk(sctp.HEARTBEAT, 0, struct.pack(">HH", 1, 8) + b"abcd")
-            wrong_tag = sctp.packet(*ann.ports, ann.their_tag ^ 1, heartbeat)
             wrong_sum = bytearray(sctp.packet(*ann.ports, ann.their_tag, heartbeat))
             wrong_sum[8] ^= 1
-            for data in (wrong_tag, wrong_sum):
+            wrong_tag = sctp.packet(*ann.ports, ann.their_tag ^ 1, heartbeat)
+            for data in (wrong_sum, wrong_tag):
                 stranger.sendto(data, ("127.0.0.1", server.port))
+            answer = stranger.recv(65536)
+            assert list(sctp.chunks_of(answer)) == [(sctp.ABORT, 1, b"")]
+            assert answer == sctp.packet(ann.ports[1], ann.ports[0], ann.their_tag ^ 1, sctp.chunk(sctp.ABORT, 1, b""))
+            assert len(answer) <= len(wrong_tag)
             ann.say(b"still me")
             ann.until_message(b"still me")
             stranger.setblocking(False)
             with pytest.raises(BlockingIOError):
                 stranger.recv(65536)
+        assert len(server.log("up")) == 1
+
+    def test_no_answer_to_abort(self, server):
+        """Two that tell each other that they know nothing would never end (RFC 9260, section 8.4: ABORT and
+        SHUTDOWN COMPLETE are discarded)."""
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stranger:
+            stranger.settimeout(PATIENCE)
+            for kind in (sctp.ABORT, sctp.SHUTDOWN_COMPLETE):
+                for flags in (0, 1):
+                    stranger.sendto(sctp.packet(7, sctp.PORT, 9, sctp.chunk(kind, flags, b"")), ("127.0.0.1", server.port))
+            stranger.sendto(sctp.packet(8, sctp.PORT, 10, sctp.chunk(sctp.DATA, 3, bytes(13))), ("127.0.0.1", server.port))
+            answer = stranger.recv(65536)
+            assert struct.unpack_from(">HHI", answer) == (sctp.PORT, 8, 10)
 
 
 class TestEnd:
