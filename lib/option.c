@@ -33,6 +33,8 @@ is_choice(const char *choices, const char *text)
 {
     size_t length = strlen(text);
 
+    if (strchr(text, '|') != NULL)
+        return false;
     while (length > 0 && choices != NULL) {
         if (strncmp(choices, text, length) == 0 &&
             (choices[length] == '|' || choices[length] == '\0'))

@@ -86,6 +86,7 @@ test_bad(void **state)
         {"--choice t", "one of one|two|three, not 't'"},
         {"--choice twothree", "one of"},
         {"--choice=", "one of"},
+        {"--choice one|two", "one of"},
         {"a b c", "do not know what to do with 'c'"},
     };
     const char *rest[2];
