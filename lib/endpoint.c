@@ -522,7 +522,7 @@ endpoint_stats(const struct endpoint *endpoint, struct endpoint_stats *stats)
 {
     *stats = endpoint->stats;
     stats->backlog_bytes = endpoint->backlog.bytes;
-    if (stats->sendall == NULL)
+    if (stats->sendall == NULL || stats->behind > 0)
         stats->sendall = "loop";
 }
 

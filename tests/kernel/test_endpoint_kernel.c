@@ -25,6 +25,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 #include <linux/sock_diag.h>
 
@@ -41,8 +42,7 @@ struct peer_options {
     bool no_pr;         /* PR-SCTP off */
     bool single_stream; /* takes one stream */
     int receive_buffer;
-    uint16_t port;   /* its own; 0: any */
-    uint32_t maxseg; /* largest fragment that it sends; 0: as the path takes */
+    uint16_t port; /* its own; 0: any */
 };
 
 static int
@@ -50,7 +50,18 @@ end(void **state)
 {
     (void)state;
     net_close(&net);
+    if (own_network && system("tc qdisc del dev lo root 2>/dev/null; ip link set lo mtu 65536") < 0)
+        return -1;
     return 0;
+}
+
+static int64_t
+now_ms(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
 static void
@@ -114,15 +125,12 @@ peer_connect(const struct peer_options *options)
     int fd = socket(AF_INET, SOCK_STREAM, IPPROTO_SCTP);
     struct sctp_initmsg init = {10, options->single_stream ? 1 : 10, 0, 0};
     struct sctp_assoc_value off = {SCTP_FUTURE_ASSOC, 0};
-    struct sctp_assoc_value maxseg = {SCTP_FUTURE_ASSOC, options->maxseg};
     struct sockaddr_in from = local(options->port), to = local(PORT);
 
     assert_true(fd >= 0);
     assert_int_equal(setsockopt(fd, IPPROTO_SCTP, SCTP_INITMSG, &init, sizeof(init)), 0);
     if (options->no_pr)
         assert_int_equal(setsockopt(fd, IPPROTO_SCTP, SCTP_PR_SUPPORTED, &off, sizeof(off)), 0);
-    if (options->maxseg != 0)
-        assert_int_equal(setsockopt(fd, IPPROTO_SCTP, SCTP_MAXSEG, &maxseg, sizeof(maxseg)), 0);
     if (options->receive_buffer != 0)
         assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &options->receive_buffer,
                                     sizeof(options->receive_buffer)),
@@ -227,7 +235,7 @@ stalled(const struct peer_options *options, unsigned int messages, bool privileg
         say_all(i, SIZE);
     net_until(&net, net_all_have(&net, WINDOW));
     before = memory();
-    began = net_now();
+    began = now_ms();
     for (unsigned int i = WINDOW; i < messages; i++) {
         say_all(i, SIZE);
         if (i % WINDOW != WINDOW - 1)
@@ -238,7 +246,7 @@ stalled(const struct peer_options *options, unsigned int messages, bool privileg
     endpoint_stats(net.server.endpoint, &stats);
     print_message("# %u messages in %ld ms; memory grew by %ld kB, in the send buffer are %zu kB, "
                   "in the backlog %zu kB; others drained %u times\n",
-                  messages, (long)(net_now() - began), ((long)most - (long)before) / 1024,
+                  messages, (long)(now_ms() - began), ((long)most - (long)before) / 1024,
                   queued(net.server.endpoint) / 1024, stats.backlog_bytes / 1024,
                   net.server.drained);
     for (size_t i = 0; i < net.count; i++)
@@ -251,7 +259,8 @@ stalled(const struct peer_options *options, unsigned int messages, bool privileg
                      stats.behind == 0));
     net_until(&net, (peer_read(fd, &got), queued(net.server.endpoint) == 0));
     say_all(messages, SIZE);
-    assert_string_equal(sendall_is(), "SCTP_SENDALL");
+    if (privileged) /* else a message for 100 does not fit in at once */
+        assert_string_equal(sendall_is(), "SCTP_SENDALL");
     net_until(&net, peer_read(fd, &got) == messages);
     net_until(&net, net_all_have(&net, messages + 1));
     endpoint_stats(net.server.endpoint, &stats);
@@ -291,7 +300,7 @@ test_stalled_simple_shared(void **state)
     (void)state;
     need_own_network();
     set_policy(0);
-    stalled(&options, 5000, true);
+    stalled(&options, 2000, true);
 }
 
 static void
@@ -303,7 +312,7 @@ test_stalled_simple_per_association(void **state)
     (void)state;
     need_own_network();
     set_policy(1);
-    stalled(&options, 5000, true);
+    stalled(&options, 2000, true);
 }
 
 /* A send buffer of 416 kB is all that one gets who is not root. */
@@ -320,11 +329,11 @@ test_stalled_small_buffer(void **state)
 
 /* Many of them together do not starve the one that reads, who is the last to come. */
 static void
-many_stalled(bool privileged)
+many_stalled(bool privileged, unsigned int count, size_t size)
 {
-    enum { STALLED = 200, MESSAGES = 500, SIZE = 8192 };
+    enum { STALLED_MAX = 200, MESSAGES = 500 };
     const struct peer_options options = {.receive_buffer = 4096};
-    int fds[STALLED];
+    int fds[STALLED_MAX];
     size_t before;
 
     if (!privileged)
@@ -332,21 +341,20 @@ many_stalled(bool privileged)
     net_open(&net, NET_KERNEL, AF_INET, "lan");
     if (!privileged)
         assert_int_equal(seteuid(0), 0);
-    for (size_t i = 0; i < STALLED; i++)
+    for (size_t i = 0; i < count; i++)
         fds[i] = peer_connect(&options);
-    net_join(&net, 0, false);
     net_connect(&net, 1, false);
-    net_until(&net, endpoint_associations(net.server.endpoint) == STALLED + 1);
+    net_until(&net, endpoint_associations(net.server.endpoint) == count + 1);
     net_until(&net, net.clients[0].ups == 1);
     before = memory();
     for (unsigned int i = 0; i < MESSAGES; i++) {
-        say_all(i, SIZE);
+        say_all(i, size);
         net_until(&net, net_all_have(&net, i + 1));
     }
-    print_message("# %d stalled: memory grew by %ld kB, in the send buffer are %zu kB\n", STALLED,
+    print_message("# %u stalled: memory grew by %ld kB, in the send buffer are %zu kB\n", count,
                   ((long)memory() - (long)before) / 1024, queued(net.server.endpoint) / 1024);
     assert_int_equal(net.clients[0].holes, 0);
-    for (size_t i = 0; i < STALLED; i++)
+    for (size_t i = 0; i < count; i++)
         peer_abort(fds[i]);
     net_until(&net, endpoint_associations(net.server.endpoint) == 1);
 }
@@ -357,7 +365,7 @@ test_many_stalled(void **state)
     (void)state;
     need_own_network();
     set_policy(0);
-    many_stalled(true);
+    many_stalled(true, 200, 8192);
 }
 
 static void
@@ -366,7 +374,7 @@ test_many_stalled_small_buffer(void **state)
     (void)state;
     need_own_network();
     set_policy(0);
-    many_stalled(false);
+    many_stalled(false, 100, 1024);
 }
 
 /* A peer without room, and nothing of its own that would tell when there is some: others have all
@@ -443,7 +451,7 @@ test_burst(void **state)
     set_policy(0);
     net_open(&net, NET_KERNEL, AF_INET, "lan");
     net_join(&net, CLIENTS, false);
-    began = net_now();
+    began = now_ms();
     for (unsigned int i = 0; i < MESSAGES; i++) {
         say_all(i, 100);
         if (i % 500 == 499)
@@ -451,7 +459,7 @@ test_burst(void **state)
     }
     net_until(&net, net_all_have(&net, MESSAGES));
     print_message("# burst of %d to %d in %ld ms, drained %u times\n", MESSAGES, CLIENTS,
-                  (long)(net_now() - began), net.server.drained);
+                  (long)(now_ms() - began), net.server.drained);
     for (size_t i = 0; i < net.count; i++)
         assert_int_equal(net.clients[i].holes, 0);
     assert_int_equal(net.server.skipped, 0);
@@ -491,7 +499,7 @@ static void
 test_dies_in_a_message(void **state)
 {
     static const uint8_t big[ENDPOINT_MESSAGE_MAX];
-    const struct peer_options options = {.maxseg = 1000};
+    const struct peer_options options = {.receive_buffer = 65536};
     const struct association *association;
     int fd;
 
@@ -501,17 +509,17 @@ test_dies_in_a_message(void **state)
     set_policy(0);
     net_open(&net, NET_KERNEL, AF_INET, "lan");
     net_join(&net, 3, false);
+    run("ip link set lo mtu 1500 && tc qdisc add dev lo root netem rate 2mbit");
     fd = peer_connect(&options);
     net_until(&net, endpoint_associations(net.server.endpoint) == 4);
     association = endpoint_find(net.server.endpoint, net.server.assoc);
-    run("tc qdisc add dev lo root netem delay 20ms");
     assert_int_equal(send(fd, big, sizeof(big), 0), sizeof(big));
     net_until(&net, association->partial_length > 0);
     say_all(0, 1000);
     peer_abort(fd);
     net_until(&net, net.server.downs == 1 && net_all_have(&net, 1));
     assert_int_equal(net.server.reason, ENDPOINT_ABORTED);
-    run("tc qdisc del dev lo root");
+    run("tc qdisc del dev lo root && ip link set lo mtu 65536");
     assert_int_equal(net.server.messages, 0);
     assert_int_equal(endpoint_send(net.clients[1].endpoint, net.clients[1].assoc,
                                    &(struct endpoint_message){.data = big, .length = sizeof(big)}),
@@ -728,11 +736,11 @@ static int64_t
 flow(uint64_t *number, int64_t ms)
 {
     struct node *client = &net.clients[0];
-    int64_t began = net_now(), next = began, last = began, longest = 0;
+    int64_t began = now_ms(), next = began, last = began, longest = 0;
     unsigned int had = client->messages;
 
-    while (net_now() < began + ms) {
-        if (net_now() >= next) {
+    while (now_ms() < began + ms) {
+        if (now_ms() >= next) {
             say_all((*number)++, 200);
             next += 10;
         }
@@ -740,9 +748,9 @@ flow(uint64_t *number, int64_t ms)
         if (client->messages == had)
             continue;
         had = client->messages;
-        if (net_now() - last > longest)
-            longest = net_now() - last;
-        last = net_now();
+        if (now_ms() - last > longest)
+            longest = now_ms() - last;
+        last = now_ms();
     }
     return longest;
 }
@@ -816,14 +824,15 @@ test_silent_peer_is_kept(void **state)
     net_until(&net, net_all_have(&net, 1));
     run("tc qdisc add dev lo root netem loss 100%");
     net_until(&net, net.server.unreachable == 2);
-    association->lost_at = net.server.endpoint->next_lost = net_now(); /* two minutes later */
+    association->lost_at = net.server.endpoint->next_lost = now_ms(); /* two minutes later */
     net_until(&net, net.server.downs == 1);
     assert_int_equal(net.server.reason, ENDPOINT_UNREACHABLE);
     run("tc qdisc del dev lo root");
 }
 
+/* An argument names the tests to run; * and ? are wildcards. */
 int
-main(void)
+main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(test_open_errors, end),
@@ -848,6 +857,8 @@ main(void)
         cmocka_unit_test_teardown(test_multihoming, end),
     };
 
+    if (argc > 1)
+        cmocka_set_test_filter(argv[1]);
     /* The kernel's SCTP is asked for first: a module is not loaded from another namespace. */
     if (endpoint_kernel_available() && unshare(CLONE_NEWNET) == 0)
         own_network = system("ip link set lo up 2>/dev/null || ifconfig lo up") == 0;
