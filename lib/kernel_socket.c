@@ -30,8 +30,12 @@ option(int fd, int name, const void *value, size_t length)
 static int
 subscribe(int fd, uint32_t assoc, uint16_t type, bool on)
 {
-    struct sctp_event event = {.se_assoc_id = (sctp_assoc_t)assoc, .se_type = type, .se_on = on};
+    struct sctp_event event;
 
+    memset(&event, 0, sizeof(event)); /* its padding too: nothing undefined goes to the kernel */
+    event.se_assoc_id = (sctp_assoc_t)assoc;
+    event.se_type = type;
+    event.se_on = on;
     return option(fd, SCTP_EVENT, &event, sizeof(event));
 }
 

@@ -31,8 +31,8 @@
 
 #include <cmocka.h>
 
-#define PORT     2013
-#define MEGABYTE (1 << 20)
+#define PORT       2013
+#define MEMORY_MAX ((size_t)16 << 20)
 
 static struct net net;
 static bool own_network;
@@ -251,7 +251,7 @@ stalled(const struct peer_options *options, unsigned int messages, bool privileg
                   net.server.drained);
     for (size_t i = 0; i < net.count; i++)
         assert_int_equal(net.clients[i].holes, 0);
-    assert_true(most < before + 16 * MEGABYTE);
+    assert_true(most < before + MEMORY_MAX);
     assert_int_equal(stats.behind, 1);
     assert_string_equal(stats.sendall, "loop");
 
