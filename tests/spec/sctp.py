@@ -75,6 +75,7 @@ class Peer:
         self.sequence = 0
         self.sent = []  # every packet that left
         self.received = []  # (kind, flags, body) of every chunk that came
+        self.delay = 0  # how many of the latest DATA chunks it does not acknowledge yet
         self._pending = b""
         self.messages = []  # payloads that came, put together again
         self._connect()
@@ -118,7 +119,8 @@ class Peer:
                 self._pending = (b"" if flags & 2 else self._pending) + body[12:]
                 if flags & 1:
                     self.messages.append(self._pending)
-            self.write(chunk(SACK, 0, struct.pack(">IIHH", self.cumulative, 1 << 20, 0, 0)))
+            acknowledged = (self.cumulative - self.delay) % (1 << 32)
+            self.write(chunk(SACK, 0, struct.pack(">IIHH", acknowledged, 1 << 20, 0, 0)))
         elif kind == HEARTBEAT:
             self.write(chunk(HEARTBEAT_ACK, 0, body))
         elif kind == SHUTDOWN:

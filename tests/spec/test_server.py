@@ -342,6 +342,24 @@ class TestByteForByte:
             assert struct.unpack_from(">HHI", answer) == (sctp.PORT, 8, 10)
 
 
+class TestSlow:
+    """Each peer has a byte budget; a peer whose budget is full […] pulls what it missed at its own pace."""
+
+    @pytest.mark.xfail(strict=True, reason="SCTP_SENDER_DRY_EVENT: who is behind gets more only once everything is acknowledged")
+    def test_catching_up_needs_no_pause(self, server, join, connect):
+        """Who was behind and reads again gets what it is due as fast as it acknowledges. It need not have acknowledged
+        everything: SACKs are delayed (RFC 9260, section 6.2), so the last one is 100 to 500 ms late each time."""
+        lines = [b"%05d %s\n" % (number, b"x" * 500) for number in range(2000)]
+        ann, bob = join(server), connect(server)
+        bob.delay = 1
+        ann.feed(b"".join(lines))  # bob does not read
+        assert ann.wait() == 0
+        deadline = time.monotonic() + 5
+        while len(bob.messages) < len(lines) and time.monotonic() < deadline:
+            bob.turn(0.1)
+        assert bob.messages == lines
+
+
 class TestEnd:
     """SIGTERM: orderly SHUTDOWN to all, the stuck aborted, out within 2 s, the ports free at once."""
 
