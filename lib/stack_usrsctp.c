@@ -18,7 +18,17 @@
 #define QUIET_TICK_MS  200  /* how often timers run while no packet comes or goes, */
 #define QUIET_AFTER_MS 1000 /* which begins after this time */
 #define INIT_ATTEMPTS  5
-#define COMMON_HEADER  12 /* which usrsctp leaves out when it says MTU */
+#define LOW_WATER      (SEND_BUFFER / 2) /* one who had no room has again when less than this waits */
+#define COMMON_HEADER  12                /* which usrsctp leaves out when it says MTU */
+
+/* How much waits to be sent or acknowledged: usrsctp answers it, but its installed header leaves it
+ * out (netinet/sctp.h, netinet/sctp_uio.h). */
+#define SCTP_GET_SNDBUF_USE 0x00001101
+struct sctp_sockstat {
+    sctp_assoc_t ss_assoc_id;
+    uint32_t ss_total_sndbuf;
+    uint32_t ss_total_recv_buf;
+};
 
 struct stack {
     struct stack_config config;
@@ -28,6 +38,7 @@ struct stack {
     bool busy;           /* one did since stack_advance was last called */
     uint64_t ticks;      /* how often that was */
     int64_t tick;        /* the finest that a port's profile wants */
+    uint64_t inputs;     /* packets that came */
     size_t ports;
 };
 
@@ -38,6 +49,10 @@ struct stack_port {
     bool readable;       /* usrsctp said so, and it was not read to the end since */
     uint64_t read_ticks; /* it was read to the end after so many ticks: timers make events too, and
                             usrsctp does not say so */
+    uint32_t *blocked;   /* associations that a DRAINED is due to */
+    size_t blocked_count, blocked_size;
+    size_t looked, to_look; /* how many of them were looked at in this turn, and will be */
+    uint64_t looked_inputs; /* stack->inputs then */
     _Alignas(8) uint8_t buffer[ENDPOINT_MESSAGE_MAX + 1];
 };
 
@@ -118,6 +133,7 @@ void
 stack_input(struct stack *stack, uint32_t peer, const uint8_t *packet, size_t length)
 {
     stack->busy = true;
+    stack->inputs++;
     register_up_to(stack, peer);
     usrsctp_conninput(peer_to_pointer(peer), packet, length, 0);
 }
@@ -251,6 +267,7 @@ stack_close(struct stack_port *port)
     usrsctp_set_upcall(port->socket, NULL, NULL);
     usrsctp_close(port->socket);
     port->stack->ports--;
+    free(port->blocked);
     free(port);
 }
 
@@ -294,6 +311,23 @@ send_with(struct stack_port *port, uint32_t assoc, const struct endpoint_message
     return error_from_errno(errno);
 }
 
+/* A DRAINED is due to this one. */
+static int
+note_blocked(struct stack_port *port, uint32_t assoc)
+{
+    if (port->blocked_count == port->blocked_size) {
+        size_t size = port->blocked_size == 0 ? 16 : port->blocked_size * 2;
+        uint32_t *bigger = realloc(port->blocked, size * sizeof(*bigger));
+
+        if (bigger == NULL)
+            return LAZYCHAT_NO_MEMORY;
+        port->blocked = bigger;
+        port->blocked_size = size;
+    }
+    port->blocked[port->blocked_count++] = assoc;
+    return LAZYCHAT_WOULD_BLOCK;
+}
+
 int
 stack_send(struct stack_port *port, uint32_t assoc, const struct endpoint_message *message)
 {
@@ -302,7 +336,7 @@ stack_send(struct stack_port *port, uint32_t assoc, const struct endpoint_messag
     if (result == LAZYCHAT_INVALID && message->stream != 0) /* the peer offered fewer streams */
         result = send_with(port, assoc, message, 0, 0);
     if (result == LAZYCHAT_WOULD_BLOCK)
-        subscribe(port->socket, assoc, SCTP_SENDER_DRY_EVENT, true);
+        return note_blocked(port, assoc);
     if (result == LAZYCHAT_INVALID)
         return LAZYCHAT_GONE; /* usrsctp says EINVAL for an id it no longer has */
     return result;
@@ -351,16 +385,11 @@ association_change(const struct sctp_assoc_change *change, struct endpoint_raw *
 }
 
 static bool
-notification(struct stack_port *port, const union sctp_notification *what, struct endpoint_raw *raw)
+notification(const union sctp_notification *what, struct endpoint_raw *raw)
 {
     switch (what->sn_header.sn_type) {
     case SCTP_ASSOC_CHANGE:
         return association_change(&what->sn_assoc_change, raw);
-    case SCTP_SENDER_DRY_EVENT:
-        raw->event.type = ENDPOINT_DRAINED;
-        raw->event.assoc = what->sn_sender_dry_event.sender_dry_assoc_id;
-        subscribe(port->socket, raw->event.assoc, SCTP_SENDER_DRY_EVENT, false);
-        return true;
     case SCTP_PARTIAL_DELIVERY_EVENT:
         raw->event.type = ENDPOINT_MESSAGE;
         raw->event.assoc = what->sn_pdapi_event.pdapi_assoc_id;
@@ -369,6 +398,41 @@ notification(struct stack_port *port, const union sctp_notification *what, struc
     default:
         return false;
     }
+}
+
+/* One of those who had no room and have again; false when there is none. SENDER_DRY would tell only
+ * once everything is acknowledged, and the last SACK is a delayed one. */
+static bool
+find_drained(struct stack_port *port, struct endpoint_raw *raw)
+{
+    if (port->to_look == 0) {
+        if (port->looked_inputs == port->stack->inputs)
+            return false; /* nothing came that could have acknowledged anything */
+        port->looked_inputs = port->stack->inputs;
+        port->looked = 0;
+        port->to_look = port->blocked_count;
+    }
+    /* Each once in a turn, also one that has no room again at once. */
+    for (; port->to_look > 0 && port->looked < port->blocked_count; port->to_look--) {
+        struct sctp_sockstat use = {.ss_assoc_id = port->blocked[port->looked]};
+        socklen_t length = sizeof(use);
+        bool gone =
+            usrsctp_getsockopt(port->socket, IPPROTO_SCTP, SCTP_GET_SNDBUF_USE, &use, &length) != 0;
+
+        if (!gone && use.ss_total_sndbuf > LOW_WATER) {
+            port->looked++;
+            continue;
+        }
+        raw->event.type = ENDPOINT_DRAINED;
+        raw->event.assoc = port->blocked[port->looked];
+        port->blocked[port->looked] = port->blocked[--port->blocked_count];
+        if (!gone) {
+            port->to_look--;
+            return true;
+        }
+    }
+    port->to_look = 0;
+    return false;
 }
 
 int
@@ -390,14 +454,13 @@ stack_recv(struct stack_port *port, struct stack_event *event)
         if (length <= 0) { /* SCTP has no empty user message: 0 says that all is read */
             port->readable = false;
             port->read_ticks = port->stack->ticks;
-            return 0;
+            break;
         }
         memset(event, 0, sizeof(*event));
         if ((flags & MSG_NOTIFICATION) != 0) {
             event->peer = pointer_to_peer(from.sconn_addr);
             event->remote_port = ntohs(from.sconn_port);
-            if (!notification(port, (const union sctp_notification *)(void *)port->buffer,
-                              &event->raw))
+            if (!notification((const union sctp_notification *)(void *)port->buffer, &event->raw))
                 continue;
             return 1;
         }
@@ -411,5 +474,6 @@ stack_recv(struct stack_port *port, struct stack_event *event)
         event->raw.more = (flags & MSG_EOR) == 0;
         return 1;
     }
-    return 0;
+    memset(event, 0, sizeof(*event));
+    return find_drained(port, &event->raw) ? 1 : 0;
 }

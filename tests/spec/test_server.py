@@ -345,7 +345,6 @@ class TestByteForByte:
 class TestSlow:
     """Each peer has a byte budget; a peer whose budget is full […] pulls what it missed at its own pace."""
 
-    @pytest.mark.xfail(strict=True, reason="SCTP_SENDER_DRY_EVENT: who is behind gets more only once everything is acknowledged")
     def test_catching_up_needs_no_pause(self, server, join, connect):
         """Who was behind and reads again gets what it is due as fast as it acknowledges. It need not have acknowledged
         everything: SACKs are delayed (RFC 9260, section 6.2), so the last one is 100 to 500 ms late each time."""

@@ -246,6 +246,30 @@ test_would_block_then_drained(void **state)
     net_until(&net, net.clients[0].messages == sent + 1);
 }
 
+/* Tiny messages fill the stack by their number, not their bytes. */
+static void
+test_tiny_fill_it_too(void **state)
+{
+    enum { MESSAGES = 20000 };
+    uint8_t bytes[8];
+    struct endpoint_message message = {.data = bytes, .length = sizeof(bytes)};
+    struct endpoint_stats stats;
+
+    begin(state);
+    net_join(&net, 2, true);
+    net.clients[0].stalled = true;
+    for (unsigned int i = 0; i < MESSAGES; i++) {
+        net_number(bytes, sizeof(bytes), i);
+        assert_int_equal(endpoint_sendall(net.server.endpoint, &message), 0);
+        if (i % 100 == 99)
+            net_until(&net, net_all_have(&net, i + 1));
+    }
+    endpoint_stats(net.server.endpoint, &stats);
+    net.clients[0].stalled = false;
+    net_until(&net, net.clients[0].messages == MESSAGES);
+    assert_int_equal(net.clients[0].holes, 0);
+}
+
 /* A peer that went away without a word, and a backlog in use: no use of what is freed. */
 static void
 test_abort_while_behind(void **state)
@@ -291,6 +315,7 @@ static const struct {
     {"one stalled among 100", test_stalled},
     {"1,000 arrive at once", test_arrive_at_once},
     {"would block, then drained", test_would_block_then_drained},
+    {"tiny messages fill it too", test_tiny_fill_it_too},
     {"abort while behind", test_abort_while_behind},
 };
 
