@@ -186,18 +186,28 @@ sysctl_number(const char *path)
     return number;
 }
 
-/* It refuses beyond sctp_mem too, which is in pages and for all sockets of the machine. */
+/* The kernel refuses beyond sctp_mem too, which is for all sockets of the machine together; so at
+ * most half of that. A network namespace (a container) does not show it: by default it is 3/32 of
+ * the memory. */
+static size_t
+machine_share(void)
+{
+    unsigned long pages = sysctl_number("/proc/sys/net/sctp/sctp_mem");
+
+    if (pages == 0)
+        pages = (unsigned long)sysconf(_SC_PHYS_PAGES) / 32 * 3;
+    return (size_t)pages * (size_t)sysconf(_SC_PAGESIZE) / 2;
+}
+
 size_t
 kernel_socket_send_buffer(int fd, bool *per_association)
 {
-    unsigned long pages = sysctl_number("/proc/sys/net/sctp/sctp_mem");
-    size_t machine = (size_t)pages * (size_t)sysconf(_SC_PAGESIZE) / 2;
     int size = 0;
     socklen_t length = sizeof(size);
 
     *per_association = sysctl_number("/proc/sys/net/sctp/sndbuf_policy") != 0;
     getsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, &length);
-    return machine > 0 && machine < (size_t)size ? machine : (size_t)size;
+    return machine_share() < (size_t)size ? machine_share() : (size_t)size;
 }
 
 bool
