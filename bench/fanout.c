@@ -32,6 +32,7 @@ struct settings {
     const char *server, *connect, *pace;
     unsigned int pid, rounds, sctp_port;
     bool compare, scale, json, help;
+    double others; /* load average before the first run: work that is not ours */
 };
 
 /* A server and a number of clients. */
@@ -231,13 +232,14 @@ print_json(const struct settings *settings, const struct run *run, const struct 
            ", \"deliveries_per_s\": %.0f, \"server_us_per_delivery\": %.3f, "
            "\"load_us_per_delivery\": %.3f, \"server_cpu_percent\": %.1f, "
            "\"messages_per_packet\": %.2f, \"all_have_it_p50_ms\": %.3f, "
-           "\"all_have_it_p99_ms\": %.3f, \"lost\": %" PRIu64 ", \"disordered\": %" PRIu64 "}\n",
+           "\"all_have_it_p99_ms\": %.3f, \"lost\": %" PRIu64 ", \"disordered\": %" PRIu64
+           ", \"load_average_before\": %.2f}\n",
            slash != NULL ? slash + 1 : run->server, run->clients, settings->load.size,
            settings->load.window, settings->pace, settings->load.speakers,
            settings->load.sockets == 0 ? run->clients : settings->load.sockets, result->seconds,
            result->messages, result->deliveries, rate(result), server_us(result), load_us(result),
            server_share(result), per_packet(result), result->p50_ms, result->p99_ms, result->lost,
-           result->disordered);
+           result->disordered, settings->others);
     fflush(stdout);
 }
 
@@ -246,6 +248,9 @@ print_table(const struct settings *settings, const struct run *runs, unsigned in
 {
     unsigned int rounds = settings->rounds;
 
+    if (settings->others > 0.5)
+        printf("The machine was not idle before (load average %.1f): figures are low.\n",
+               settings->others);
     printf("%u bytes, window %u, %u speaker%s, %u s, median of %u\n\n", settings->load.size,
            settings->load.window, settings->load.speakers, settings->load.speakers == 1 ? "" : "s",
            settings->load.seconds, rounds);
@@ -324,6 +329,8 @@ check(struct settings *settings)
         fprintf(stderr, "fanout: --speakers are some of the --clients\n");
         return EXIT_USAGE;
     }
+    if (getloadavg(&settings->others, 1) != 1)
+        settings->others = 0;
     settings->load.port = (uint16_t)settings->sctp_port;
     settings->load.pid = (pid_t)settings->pid;
     settings->load.pace_all = strcmp(settings->pace, "all") == 0;
