@@ -165,10 +165,9 @@ def rain(chat, make, sockets, numbers, count, deadline):
         assert time.monotonic() < deadline, f"only {done} of {count} in time"
 
 
-@pytest.mark.parametrize("seed", [2013])
-def test_junk(server, join, relay, seed):
+def test_junk(server, join, relay):
     """Random bytes; real packets truncated and bit-flipped, some with their checksum put right."""
-    numbers = random.Random(seed)
+    numbers = random.Random(2013)
     packets = record(relay, join, server)
     chat = Chat(join, server)
     chat.round()
@@ -241,8 +240,10 @@ def test_junk_within_associations(server, join, connect):
         assert line.isprintable()
 
 
-@pytest.mark.xfail(strict=True, reason="usrsctp 0.9.5 loops for ever over a parameter whose length is under 4, in an INIT of a known peer")
-@pytest.mark.parametrize("length", range(4))
+HANGS = pytest.mark.xfail(strict=True, reason="usrsctp 0.9.5 loops for ever over an INIT parameter of length 0 from a known peer")
+
+
+@pytest.mark.parametrize("length", [pytest.param(0, marks=HANGS), 1, 2, 3])
 def test_parameter_without_length(server, connect, length):
     """One datagram must not stop the server: INIT from a peer that has an association, with a parameter whose length
     does not even hold itself (RFC 9260, section 3.2.1). Found by test_junk with the seed 12."""
