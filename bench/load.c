@@ -30,11 +30,11 @@ struct client {
 
 struct speaker {
     struct client *client;
-    uint32_t said;
-    uint32_t echoed;   /* it has heard so many itself, */
-    uint32_t complete; /* and all clients so many */
-    uint32_t *heard;   /* by number: how many clients have it */
-    size_t size;       /* of `heard` */
+    uint32_t said, limit; /* limit: when it falls silent; 0: never */
+    uint32_t echoed;      /* it has heard so many itself, */
+    uint32_t complete;    /* and all clients so many */
+    uint32_t *heard;      /* by number: how many clients have it */
+    size_t size;          /* of `heard` */
 };
 
 /* What is at the head of each message; the rest is filling. Only this process reads it. */
@@ -164,7 +164,7 @@ speak(struct load *load, uint32_t index, uint8_t *bytes)
            load->config->window) {
         struct head head = {.speaker = index, .number = speaker->said, .sent = now_ns()};
 
-        if (load->config->messages != 0 && speaker->said >= load->config->messages)
+        if (speaker->limit != 0 && speaker->said >= speaker->limit)
             return;
         memcpy(bytes, &head, sizeof(head));
         if (endpoint_send(speaker->client->endpoint, speaker->client->assoc, &message) != 0)
@@ -189,8 +189,10 @@ said(const struct load *load)
 static bool
 may_say_more(const struct load *load)
 {
-    return load->config->messages == 0 ||
-           said(load) < (uint64_t)load->config->messages * load->config->speakers;
+    for (unsigned int i = 0; i < load->config->speakers; i++)
+        if (load->speakers[i].limit == 0 || load->speakers[i].said < load->speakers[i].limit)
+            return true;
+    return false;
 }
 
 static void
@@ -357,6 +359,8 @@ measure(struct load *load, struct load_result *result)
 
     server_cpu = config->pid != 0 ? server_cpu_ns(config->pid) : -1;
     load->latency_count = 0;
+    for (unsigned int i = 0; config->messages != 0 && i < config->speakers; i++)
+        load->speakers[i].limit = load->speakers[i].said + config->messages;
     result->complete = talk(load, (int64_t)config->seconds * 1000);
     result->seconds = (double)(load->last - begin) / 1e9;
     result->server_cpu = -1;
@@ -382,14 +386,7 @@ load_run(const struct load_config *config, struct load_result *result)
     memset(result, 0, sizeof(*result));
     up = open_load(&load) && connect_all(&load);
     if (up) {
-        struct load_config warm = *config;
-
-        warm.messages = 0;
-        load.config = &warm;
         result->complete = config->warmup_ms == 0 || talk(&load, config->warmup_ms);
-        warm = *config;
-        if (warm.messages != 0) /* counted from the start */
-            warm.messages += load.speakers[0].said;
         if (result->complete)
             measure(&load, result);
     }
