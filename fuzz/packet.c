@@ -8,6 +8,7 @@
 #include "crc32c.h"
 #include "endpoint_user.h"
 #include "link_udp.h"
+#include "packet.h"
 
 #include <poll.h>
 #include <stdio.h>
@@ -157,11 +158,11 @@ LLVMFuzzerInitialize(int *argc, char ***argv)
 static void
 send_one(uint8_t flags, uint8_t *packet, size_t length)
 {
-    if ((flags & 2) != 0 && length >= SCTP_HEADER) {
+    if ((flags & 2) != 0 && length >= PACKET_HEADER) {
         memcpy(packet, &fuzz.ports, sizeof(fuzz.ports));
         memcpy(packet + 4, &fuzz.tag, sizeof(fuzz.tag));
     }
-    if ((flags & 1) != 0 && length >= SCTP_HEADER)
+    if ((flags & 1) != 0 && length >= PACKET_HEADER)
         crc32c_seal(packet, length);
     sendto(fuzz.sockets[(flags & 4) != 0], packet, length, 0, &fuzz.address.any,
            address_length(&fuzz.address));

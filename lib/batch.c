@@ -2,19 +2,10 @@
 #include "batch.h"
 
 #include "lazychat.h"
+#include "packet.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-enum chunk_type { /* RFC 9260 section 3.2, RFC 8260 */
-                  DATA = 0,
-                  SACK = 3,
-                  HEARTBEAT = 4,
-                  HEARTBEAT_ACK = 5,
-                  COOKIE_ECHO = 10,
-                  COOKIE_ACK = 11,
-                  I_DATA = 64,
-};
 
 int
 batch_init(struct batch *batch)
@@ -33,7 +24,7 @@ batch_free(struct batch *batch)
 static bool
 is_data(uint8_t type)
 {
-    return type == DATA || type == I_DATA;
+    return type == PACKET_DATA || type == PACKET_I_DATA;
 }
 
 /* May chunks be added behind a packet that begins with this one? Not behind INIT, ABORT, SHUTDOWN
@@ -41,8 +32,8 @@ is_data(uint8_t type)
 static bool
 may_be_followed(uint8_t type)
 {
-    return is_data(type) || type == SACK || type == HEARTBEAT || type == HEARTBEAT_ACK ||
-           type == COOKIE_ECHO || type == COOKIE_ACK;
+    return is_data(type) || type == PACKET_SACK || type == PACKET_HEARTBEAT ||
+           type == PACKET_HEARTBEAT_ACK || type == PACKET_COOKIE_ECHO || type == PACKET_COOKIE_ACK;
 }
 
 /* Does a packet that begins with this chunk make sense behind others? COOKIE ECHO and COOKIE ACK
@@ -50,26 +41,8 @@ may_be_followed(uint8_t type)
 static bool
 may_follow(uint8_t type)
 {
-    return is_data(type) || type == SACK || type == HEARTBEAT || type == HEARTBEAT_ACK;
-}
-
-static size_t
-padded(size_t length)
-{
-    return (length + 3) & ~(size_t)3;
-}
-
-static bool
-carries_data(const uint8_t *packet, size_t length)
-{
-    for (size_t at = SCTP_HEADER; at + 4 <= length;) {
-        size_t chunk = (size_t)packet[at + 2] << 8 | packet[at + 3];
-
-        if (is_data(packet[at]))
-            return true;
-        at += padded(chunk < 4 ? 4 : chunk);
-    }
-    return false;
+    return is_data(type) || type == PACKET_SACK || type == PACKET_HEARTBEAT ||
+           type == PACKET_HEARTBEAT_ACK;
 }
 
 /* Add the chunks of `packet` to the peer's last packet; false when they must have one of their
@@ -79,18 +52,18 @@ bundle(struct link_packet *last, const uint8_t *packet, size_t length, bool data
 {
     size_t at;
 
-    if (last == NULL || last->full || !may_follow(packet[SCTP_HEADER]))
+    if (last == NULL || last->full || !may_follow(packet_first_chunk(packet)))
         return false;
-    at = padded(last->length);
-    if (at + length - SCTP_HEADER > LINK_PACKET_MAX)
+    at = packet_padded(last->length);
+    if (at + length - PACKET_HEADER > LINK_PACKET_MAX)
         return false;
     if (memcmp(last->bytes, packet, 8) != 0) /* ports and verification tag */
         return false;
-    if (last->data && !is_data(packet[SCTP_HEADER]))
+    if (last->data && !is_data(packet_first_chunk(packet)))
         return false;
     memset(last->bytes + last->length, 0, at - last->length);
-    memcpy(last->bytes + at, packet + SCTP_HEADER, length - SCTP_HEADER);
-    last->length = (uint16_t)(at + length - SCTP_HEADER);
+    memcpy(last->bytes + at, packet + PACKET_HEADER, length - PACKET_HEADER);
+    last->length = (uint16_t)(at + length - PACKET_HEADER);
     last->data = last->data || data;
     return true;
 }
@@ -101,12 +74,12 @@ batch_add(struct batch *batch, struct peer *peer, const uint8_t *packet, size_t 
     struct link_packet *new;
     bool data;
 
-    if (length < SCTP_HEADER + 4 || length > LINK_PACKET_MAX) {
+    if (length < PACKET_MIN || length > LINK_PACKET_MAX) {
         peer->link->stats.dropped_out++;
         return;
     }
-    data = carries_data(packet, length);
-    if (peer->waiting_since == 0 && (data || packet[SCTP_HEADER] == HEARTBEAT))
+    data = packet_carries_data(packet, length);
+    if (peer->waiting_since == 0 && (data || packet_first_chunk(packet) == PACKET_HEARTBEAT))
         peer->waiting_since = now;
     if (bundle(peer->last, packet, length, data))
         return;
@@ -115,7 +88,7 @@ batch_add(struct batch *batch, struct peer *peer, const uint8_t *packet, size_t 
     new = &batch->packets[batch->used++];
     new->next = NULL;
     new->length = (uint16_t)length;
-    new->full = !may_be_followed(packet[SCTP_HEADER]);
+    new->full = !may_be_followed(packet_first_chunk(packet));
     new->data = data;
     memcpy(new->bytes, packet, length);
     if (peer->last != NULL) {

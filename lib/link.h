@@ -16,8 +16,6 @@
  * no path MTU need be found out. A multiple of 4. */
 #define LINK_PACKET_MAX 1232
 
-#define SCTP_HEADER 12 /* ports, verification tag, checksum (RFC 9260, section 3.1) */
-
 /* A packet of this turn, complete but for its checksum. */
 struct link_packet {
     struct link_packet *next; /* for the same peer */

@@ -8,9 +8,11 @@
 
 #include "crc32c.h"
 #include "error.h"
+#include "packet.h"
 
 #include <errno.h>
 #include <netinet/udp.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/uio.h>
@@ -29,8 +31,9 @@
 #define IN_TURN        512 /* datagrams taken before what they caused is sent */
 #define OUT_MESSAGES   256
 #define OUT_PACKETS    1024
-#define STRANGERS_TURN 16 /* answers to packets of no association, in a turn */
-#define SEGMENTS_MAX   48 /* the kernel takes 64 of at most 64 kB in all */
+#define STRANGERS_TURN 16   /* answers to packets of no association, in a turn */
+#define TUNNELING_PORT 9899 /* IANA's sctp-tunneling, RFC 6951 */
+#define SEGMENTS_MAX   48   /* the kernel takes 64 of at most 64 kB in all */
 
 struct control {
     _Alignas(
@@ -42,6 +45,7 @@ struct link_udp {
     struct link link;
     bool wildcard;        /* each peer is answered from the address it asked */
     bool segments;        /* the kernel has UDP_SEGMENT */
+    uint16_t tunnel;      /* UDP port of the kernel's own SCTP over UDP; 0: none */
     unsigned int refused; /* in this turn */
     struct mmsghdr in[IN_MESSAGES];
     struct iovec in_vectors[IN_MESSAGES];
@@ -89,18 +93,6 @@ put_source(struct msghdr *header, const struct address *local)
 
 /* ---- In ---- */
 
-static uint32_t
-load32(const uint8_t *bytes)
-{
-    uint32_t number;
-
-    memcpy(&number, bytes, sizeof(number));
-    return number;
-}
-
-/* The chunk types by which a peer's life is followed (RFC 9260, section 3.2). */
-enum { INIT = 1, ABORT = 6, COOKIE_ECHO = 10, COOKIE_ACK = 11, SHUTDOWN_COMPLETE = 14 };
-
 /* Whose packet is this? A known address; or INIT, which makes a peer; or one of an association's
  * tag from the same host but another port: then the peer has moved there (RFC 6951, section 5.4).
  * NULL: a stranger's, to be ignored. */
@@ -109,11 +101,11 @@ peer_of(struct link_udp *udp, const struct address *from, const uint8_t *packet,
 {
     struct peers *peers = udp->link.peers;
     struct peer *peer = peer_by_address(peers, &udp->link, from);
-    uint32_t ports = load32(packet);
-    uint32_t tag = load32(packet + 4);
-    uint8_t type = packet[SCTP_HEADER];
+    uint32_t ports = packet_ports(packet);
+    uint32_t tag = packet_tag(packet);
+    uint8_t type = packet_first_chunk(packet);
 
-    if (peer == NULL && type == INIT && tag == 0)
+    if (peer == NULL && type == PACKET_INIT && tag == 0)
         peer = peer_add(peers, &udp->link, from, now);
     else if (peer == NULL) {
         peer = peer_by_flow(peers, ports, tag);
@@ -122,20 +114,20 @@ peer_of(struct link_udp *udp, const struct address *from, const uint8_t *packet,
         peer_move(peers, peer, from);
         udp->link.stats.moved++;
     }
-    if (peer != NULL && (type == COOKIE_ECHO || type == COOKIE_ACK))
+    if (peer != NULL && (type == PACKET_COOKIE_ECHO || type == PACKET_COOKIE_ACK))
         peer_flow_seen(peer, ports, tag);
     return peer;
 }
 
 /* A packet of no association: the sender believes in one that we have lost, as after a restart. It
- * is told so (RFC 9260, section 8.4): ABORT with the T bit and its own tag, which only one who has
- * that association believes. Shorter than any packet that brings it about, and not more of them in
- * a turn than STRANGERS_TURN. */
+ * is told so (RFC 9260, section 8.4): by ABORT, or SHUTDOWN COMPLETE if it is leaving, with the T
+ * bit and its own tag, which only one who has that association believes. Not longer than any packet
+ * that brings it about, and not more of them in a turn than STRANGERS_TURN. */
 static void
 refuse(struct link_udp *udp, const struct address *from, const struct address *to,
        const uint8_t *packet)
 {
-    uint8_t answer[SCTP_HEADER + 4];
+    uint8_t answer[PACKET_MIN];
     struct iovec vector = {answer, sizeof(answer)};
     struct control control;
     struct msghdr header = {.msg_name = (void *)from,
@@ -143,15 +135,18 @@ refuse(struct link_udp *udp, const struct address *from, const struct address *t
                             .msg_iov = &vector,
                             .msg_iovlen = 1,
                             .msg_control = control.bytes};
-    uint8_t type = packet[SCTP_HEADER];
+    uint8_t type = packet_first_chunk(packet);
 
-    if (type == INIT || type == ABORT || type == SHUTDOWN_COMPLETE || load32(packet + 4) == 0 ||
+    if (type == PACKET_INIT || type == PACKET_ABORT || type == PACKET_COOKIE_ACK ||
+        type == PACKET_SHUTDOWN_COMPLETE || packet_tag(packet) == 0 ||
         udp->refused++ >= STRANGERS_TURN)
         return;
     memcpy(answer, packet + 2, 2); /* the ports change places */
     memcpy(answer + 2, packet, 2);
     memcpy(answer + 4, packet + 4, 4);
-    memcpy(answer + SCTP_HEADER, (const uint8_t[]){ABORT, 1, 0, 4}, 4);
+    memcpy(answer + PACKET_HEADER, (const uint8_t[]){PACKET_ABORT, 1, 0, 4}, 4);
+    if (type == PACKET_SHUTDOWN_ACK)
+        answer[PACKET_HEADER] = PACKET_SHUTDOWN_COMPLETE;
     crc32c_seal(answer, sizeof(answer));
     if (udp->wildcard)
         put_source(&header, to);
@@ -167,7 +162,7 @@ take_packet(struct link_udp *udp, const struct address *from, const struct addre
     struct peer *peer;
 
     udp->link.stats.packets_in++;
-    if (length < SCTP_HEADER + 4 || !crc32c_check(packet, length)) {
+    if (length < PACKET_MIN || !crc32c_check(packet, length)) {
         udp->link.stats.dropped_in++;
         return;
     }
@@ -276,6 +271,17 @@ flush(struct link *link)
     udp->out_count = udp->out_packets = 0;
 }
 
+/* Linux 6.1 panics in the checksum when a buffer of several packets reaches its own SCTP over UDP
+ * unsegmented, over loopback or veth. So those who may be a kernel get one packet at a time: from
+ * the port that is customary, or the one set here. */
+static bool
+may_be_kernel(const struct link_udp *udp, const struct peer *peer)
+{
+    uint16_t port = address_port(&peer->remote);
+
+    return port == TUNNELING_PORT || port == udp->tunnel;
+}
+
 /* One buffer for a peer: `first` and as many that follow as are as long as it, and a shorter one at
  * the end. Returns the first packet that is not in it. */
 static struct link_packet *
@@ -283,7 +289,7 @@ put_message(struct link_udp *udp, struct peer *peer, struct link_packet *first)
 {
     struct msghdr *header = &udp->out[udp->out_count].msg_hdr;
     struct link_packet *packet = first;
-    size_t most = udp->segments ? SEGMENTS_MAX : 1;
+    size_t most = udp->segments && !may_be_kernel(udp, peer) ? SEGMENTS_MAX : 1;
 
     udp->out_to[udp->out_count] = peer->remote;
     header->msg_name = &udp->out_to[udp->out_count];
@@ -352,6 +358,21 @@ set_buffer(int fd, int force, int name)
         setsockopt(fd, SOL_SOCKET, name, &size, sizeof(size));
 }
 
+/* net.sctp.udp_port; 0 where there is none. */
+static uint16_t
+tunnel_port(void)
+{
+    FILE *file = fopen("/proc/sys/net/sctp/udp_port", "re");
+    unsigned int port = 0;
+
+    if (file == NULL)
+        return 0;
+    if (fscanf(file, "%u", &port) != 1)
+        port = 0;
+    fclose(file);
+    return (uint16_t)port;
+}
+
 static int
 open_socket(struct link_udp *udp, const struct address *address)
 {
@@ -389,6 +410,7 @@ link_udp_open(struct link **link, const struct address *address)
     udp->link.fd = -1;
     udp->wildcard = address_is_wildcard(address);
     udp->segments = true;
+    udp->tunnel = tunnel_port();
     udp->in_bytes = malloc((size_t)IN_MESSAGES * IN_BYTES);
     if (udp->in_bytes == NULL)
         goto fail;

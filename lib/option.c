@@ -90,7 +90,8 @@ take(const struct option *option, const char *text, const char *program, FILE *e
 
 /* One option at argv[*at], and its value. */
 static bool
-parse_one(const struct option *options, int argc, char **argv, int *at, FILE *errors)
+parse_one(const struct option *options, int argc, char **argv, int *at, const char *program,
+          FILE *errors)
 {
     const char *name = argv[*at] + 2;
     size_t length = strcspn(name, "=");
@@ -98,27 +99,28 @@ parse_one(const struct option *options, int argc, char **argv, int *at, FILE *er
     const struct option *option = find(options, name, length);
 
     if (option == NULL || length == 0) {
-        fprintf(errors, "%s: no option '%s'\n", argv[0], argv[*at]);
+        fprintf(errors, "%s: no option '%s'\n", program, argv[*at]);
         return false;
     }
     if (option->type == OPTION_FLAG && value != NULL) {
-        fprintf(errors, "%s: --%s takes no value\n", argv[0], option->name);
+        fprintf(errors, "%s: --%s takes no value\n", program, option->name);
         return false;
     }
     if (option->type != OPTION_FLAG && value == NULL) {
         if (*at + 1 >= argc) {
-            fprintf(errors, "%s: --%s needs %s\n", argv[0], option->name, option->argument);
+            fprintf(errors, "%s: --%s needs %s\n", program, option->name, option->argument);
             return false;
         }
         value = argv[++*at];
     }
-    return take(option, value, argv[0], errors);
+    return take(option, value, program, errors);
 }
 
 int
 option_parse(const struct option *options, int argc, char **argv, const char **rest, int rest_max,
              FILE *errors)
 {
+    const char *program = strrchr(argv[0], '/') != NULL ? strrchr(argv[0], '/') + 1 : argv[0];
     bool only_rest = false;
     int count = 0;
 
@@ -126,13 +128,13 @@ option_parse(const struct option *options, int argc, char **argv, const char **r
         if (!only_rest && strcmp(argv[i], "--") == 0) {
             only_rest = true;
         } else if (!only_rest && argv[i][0] == '-' && argv[i][1] == '-') {
-            if (!parse_one(options, argc, argv, &i, errors))
+            if (!parse_one(options, argc, argv, &i, program, errors))
                 goto wrong;
         } else if (!only_rest && argv[i][0] == '-' && argv[i][1] != '\0') {
-            fprintf(errors, "%s: no option '%s'\n", argv[0], argv[i]);
+            fprintf(errors, "%s: no option '%s'\n", program, argv[i]);
             goto wrong;
         } else if (count == rest_max) {
-            fprintf(errors, "%s: do not know what to do with '%s'\n", argv[0], argv[i]);
+            fprintf(errors, "%s: do not know what to do with '%s'\n", program, argv[i]);
             goto wrong;
         } else {
             rest[count++] = argv[i];
@@ -140,7 +142,7 @@ option_parse(const struct option *options, int argc, char **argv, const char **r
     }
     return count;
 wrong:
-    fprintf(errors, "%s: --help tells more\n", argv[0]);
+    fprintf(errors, "%s: --help tells more\n", program);
     return -1;
 }
 

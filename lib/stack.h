@@ -38,7 +38,7 @@ int stack_create(struct stack **stack, const struct stack_config *config);
 /* All its ports are closed before. */
 void stack_destroy(struct stack *stack);
 
-/* A packet from a peer, of at least 12 bytes and with a good checksum. */
+/* A packet from a peer, with a good checksum and well-formed (packet.h). */
 void stack_input(struct stack *stack, uint32_t peer, const uint8_t *packet, size_t length);
 
 /* The time is `now` (milliseconds, never less than before): run what is due. Returns when to call

@@ -98,7 +98,7 @@ stack_create(struct stack **stack, const struct stack_config *config)
     usrsctp_tunable_set_sctp_pcbtblsize(1024);
     usrsctp_init_nothreads(0, output, NULL);
     usrsctp_enable_crc32c_offload();
-    usrsctp_sysctl_set_sctp_blackhole(2); /* no answer to packets of no association */
+    usrsctp_sysctl_set_sctp_blackhole(0); /* ABORT where nobody listens: a client knows at once */
     usrsctp_sysctl_set_sctp_ecn_enable(0);
     usrsctp_sysctl_set_sctp_asconf_enable(0);
     usrsctp_sysctl_set_sctp_auto_asconf(0);

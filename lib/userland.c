@@ -3,6 +3,7 @@
 
 #include "batch.h"
 #include "error.h"
+#include "packet.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -37,6 +38,11 @@ deliver(void *user, struct peer *peer, const uint8_t *packet, size_t length)
 {
     struct userland *userland = user;
 
+    /* usrsctp loops for ever over a parameter of length 0 in an INIT of a peer that it knows. */
+    if (!packet_well_formed(packet, length)) {
+        peer->link->stats.dropped_in++;
+        return;
+    }
     peer->waiting_since = 0;
     stack_input(userland->stack, peer->number, packet, length);
 }

@@ -2,6 +2,7 @@
 #include "batch.h"
 
 #include "lazychat.h"
+#include "packet.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -67,13 +68,13 @@ add(struct peer *peer, uint8_t tag, uint8_t type, uint8_t fill, size_t length)
 {
     uint8_t packet[LINK_PACKET_MAX + 100];
 
-    memset(packet, 0, SCTP_HEADER);
+    memset(packet, 0, PACKET_HEADER);
     packet[7] = tag;
-    memset(packet + SCTP_HEADER, fill, length - SCTP_HEADER);
+    memset(packet + PACKET_HEADER, fill, length - PACKET_HEADER);
     packet[12] = type;
     packet[13] = 0;
-    packet[14] = (uint8_t)((length - SCTP_HEADER) >> 8);
-    packet[15] = (uint8_t)(length - SCTP_HEADER);
+    packet[14] = (uint8_t)((length - PACKET_HEADER) >> 8);
+    packet[15] = (uint8_t)(length - PACKET_HEADER);
     batch_add(&batch, peer, packet, length, 1);
 }
 
