@@ -65,6 +65,7 @@ drain(struct endpoint *endpoint)
         else if (event.type == ENDPOINT_MESSAGE && endpoint == fuzz.client)
             fuzz.heard++;
     }
+    endpoint_flush(endpoint);
 }
 
 static void

@@ -45,33 +45,35 @@ may_follow(uint8_t type)
            type == PACKET_HEARTBEAT_ACK;
 }
 
-/* Add the chunks of `packet` to the peer's last packet; false when they must have one of their
- * own. */
-static bool
-bundle(struct link_packet *last, const uint8_t *packet, size_t length, bool data)
+/* Add chunks of `packet`, from byte `at` on, to the peer's last packet as long as they fit. Returns
+ * where the rest begins, that must have a packet of its own. */
+static size_t
+bundle(struct link_packet *last, const uint8_t *packet, size_t at, size_t length)
 {
-    size_t at;
+    if (last == NULL || last->full || memcmp(last->bytes, packet, 8) != 0) /* ports and tag */
+        return at;
+    while (at < length && may_follow(packet[at])) {
+        size_t chunk = packet_padded(packet_chunk_length(packet + at));
+        size_t to = packet_padded(last->length);
 
-    if (last == NULL || last->full || !may_follow(packet_first_chunk(packet)))
-        return false;
-    at = packet_padded(last->length);
-    if (at + length - PACKET_HEADER > LINK_PACKET_MAX)
-        return false;
-    if (memcmp(last->bytes, packet, 8) != 0) /* ports and verification tag */
-        return false;
-    if (last->data && !is_data(packet_first_chunk(packet)))
-        return false;
-    memset(last->bytes + last->length, 0, at - last->length);
-    memcpy(last->bytes + at, packet + PACKET_HEADER, length - PACKET_HEADER);
-    last->length = (uint16_t)(at + length - PACKET_HEADER);
-    last->data = last->data || data;
-    return true;
+        if (chunk > length - at)
+            chunk = length - at; /* the last one need not be padded */
+        if (to + chunk > LINK_PACKET_MAX || (last->data && !is_data(packet[at])))
+            break;
+        memset(last->bytes + last->length, 0, to - last->length);
+        memcpy(last->bytes + to, packet + at, chunk);
+        last->length = (uint16_t)(to + chunk);
+        last->data = last->data || is_data(packet[at]);
+        at += chunk;
+    }
+    return at;
 }
 
 void
 batch_add(struct batch *batch, struct peer *peer, const uint8_t *packet, size_t length, int64_t now)
 {
     struct link_packet *new;
+    size_t at;
     bool data;
 
     if (length < PACKET_MIN || length > LINK_PACKET_MAX) {
@@ -81,16 +83,18 @@ batch_add(struct batch *batch, struct peer *peer, const uint8_t *packet, size_t 
     data = packet_carries_data(packet, length);
     if (peer->waiting_since == 0 && (data || packet_first_chunk(packet) == PACKET_HEARTBEAT))
         peer->waiting_since = now;
-    if (bundle(peer->last, packet, length, data))
+    at = bundle(peer->last, packet, PACKET_HEADER, length);
+    if (at == length)
         return;
     if (batch->used == BATCH_PACKETS)
         batch_send(batch);
     new = &batch->packets[batch->used++];
     new->next = NULL;
-    new->length = (uint16_t)length;
-    new->full = !may_be_followed(packet_first_chunk(packet));
+    new->length = (uint16_t)(PACKET_HEADER + length - at);
+    new->full = !may_be_followed(packet[at]);
     new->data = data;
-    memcpy(new->bytes, packet, length);
+    memcpy(new->bytes, packet, PACKET_HEADER);
+    memcpy(new->bytes + PACKET_HEADER, packet + at, length - at);
     if (peer->last != NULL) {
         peer->last->next = new;
         peer->last = new;

@@ -102,7 +102,8 @@ behind_ends(struct endpoint *endpoint, struct association *association)
     if (!association->behind)
         return;
     association->behind = false;
-    if (--endpoint->stats.behind == 0)
+    endpoint->stats.behind--;
+    if (endpoint->stats.behind == 0 && endpoint->flushed == endpoint->backlog.end)
         backlog_clear(&endpoint->backlog);
 }
 
@@ -195,28 +196,30 @@ take_message(struct endpoint *endpoint, struct association *association,
     return true;
 }
 
-/* Give an association that was behind what it is due, until it has no room again. True when it has
- * caught up; `skipped` grows by what the backlog no longer had. */
+/* Give an association what it is due, up to number `until`; the last one alone is said to be the
+ * last, unless there is `more`. False when it has no room before that. `skipped` grows by what the
+ * backlog no longer has. */
 static bool
-catch_up(struct endpoint *endpoint, struct association *association, uint64_t *skipped)
+hand_over(struct endpoint *endpoint, struct association *association, uint64_t until, bool more)
 {
     struct backlog *backlog = &endpoint->backlog;
 
-    while (association->next < backlog->end) {
+    if (association->next < backlog->first) {
+        association->skipped += backlog->first - association->next;
+        association->next = backlog->first;
+    }
+    for (; association->next < until; association->next++) {
+        const struct endpoint_message *message = backlog_get(backlog, association->next);
         int result;
 
-        if (association->next < backlog->first) {
-            *skipped += backlog->first - association->next;
-            association->next = backlog->first;
-            continue;
-        }
-        result = endpoint->driver->send(endpoint, association->id,
-                                        backlog_get(backlog, association->next));
+        if (message->ephemeral && association->behind)
+            continue; /* it was for those who listened then */
+        result = endpoint->driver->send(endpoint, association->id, message,
+                                        more || association->next + 1 < until);
         if (result == LAZYCHAT_WOULD_BLOCK)
             return false;
         if (result == LAZYCHAT_OK)
             endpoint->stats.messages_out++;
-        association->next++;
     }
     return true;
 }
@@ -225,12 +228,10 @@ static bool
 take_drained(struct endpoint *endpoint, struct association *association,
              struct endpoint_event *event)
 {
-    bool caught_up;
-
     if (!association->behind)
         return false;
-    caught_up = catch_up(endpoint, association, &association->skipped);
-    if (!caught_up)
+    endpoint_flush(endpoint); /* so that all who are not behind have the same */
+    if (!hand_over(endpoint, association, endpoint->backlog.end, false))
         return false;
     event->type = ENDPOINT_DRAINED;
     event->assoc = association->id;
@@ -258,6 +259,7 @@ static bool
 take_up(struct endpoint *endpoint, struct association *association,
         const struct endpoint_event *event)
 {
+    endpoint_flush(endpoint); /* what was said before it came is not for it */
     if (association == NULL)
         association = association_add(endpoint, event->assoc);
     if (association == NULL) { /* no memory for a peer more: it may try again */
@@ -369,12 +371,11 @@ message_check(const struct endpoint_message *message)
     return LAZYCHAT_OK;
 }
 
-/* From now on everything for this association waits in the backlog, from `next` on. */
+/* From now on everything for this association waits in the backlog, from its `next` on. */
 static void
-behind_begins(struct endpoint *endpoint, struct association *association, uint64_t next)
+behind_begins(struct endpoint *endpoint, struct association *association)
 {
     association->behind = true;
-    association->next = next;
     endpoint->stats.behind++;
 }
 
@@ -388,63 +389,89 @@ endpoint_send(struct endpoint *endpoint, uint32_t assoc, const struct endpoint_m
         return result;
     if (association == NULL || !association->up)
         return LAZYCHAT_GONE;
-    if (association->behind) /* it must not overtake what waits in the backlog */
+    endpoint_flush(endpoint); /* it must not overtake what was said to all, */
+    if (association->behind)  /* nor what waits in the backlog */
         return LAZYCHAT_WOULD_BLOCK;
-    result = endpoint->driver->send(endpoint, assoc, message);
+    result = endpoint->driver->send(endpoint, assoc, message, false);
     if (result == LAZYCHAT_OK)
         endpoint->stats.messages_out++;
-    else if (result == LAZYCHAT_WOULD_BLOCK)
-        behind_begins(endpoint, association, endpoint->backlog.end);
+    if (result == LAZYCHAT_WOULD_BLOCK) {
+        association->next = endpoint->backlog.end;
+        behind_begins(endpoint, association);
+    }
     return result;
 }
 
-static void
-sendall_loop(struct endpoint *endpoint, const struct endpoint_message *message)
-{
-    uint64_t number = endpoint->backlog.end;
-    bool kept = message->ephemeral;
-
-    if (endpoint->stats.behind > 0 && !kept) {
-        backlog_append(&endpoint->backlog, message);
-        kept = true;
-    }
-    for (size_t i = 0; i < endpoint->count; i++) {
-        struct association *association = endpoint->associations[i];
-        int result;
-
-        if (!association->up || association->behind)
-            continue;
-        result = endpoint->driver->send(endpoint, association->id, message);
-        if (result == LAZYCHAT_OK)
-            endpoint->stats.messages_out++;
-        if (result != LAZYCHAT_WOULD_BLOCK)
-            continue; /* gone: its DOWN is on its way */
-        behind_begins(endpoint, association, number);
-        if (!kept)
-            backlog_append(&endpoint->backlog, message);
-        kept = true;
-    }
-}
+/* As much as may be said to all in a turn before it is handed over all the same, so that what waits
+ * for it is never dropped from the backlog. */
+#define TURN_BYTES 262144
 
 int
 endpoint_sendall(struct endpoint *endpoint, const struct endpoint_message *message)
 {
+    size_t most = endpoint->backlog.max / 2 < TURN_BYTES ? endpoint->backlog.max / 2 : TURN_BYTES;
     int result = message_check(message);
 
-    if (result != LAZYCHAT_OK)
+    if (result != LAZYCHAT_OK || endpoint->up == 0)
         return result;
-    if (endpoint->up == 0)
-        return LAZYCHAT_OK;
-    if (endpoint->driver->sendall != NULL && endpoint->stats.behind == 0) {
-        result = endpoint->driver->sendall(endpoint, message);
-        if (result != LAZYCHAT_UNSUPPORTED) {
-            if (result == LAZYCHAT_OK)
-                endpoint->stats.messages_out += endpoint->up;
-            return result;
-        }
+    if (endpoint->pending + message->length > most)
+        endpoint_flush(endpoint);
+    result = backlog_append(&endpoint->backlog, message);
+    if (result == LAZYCHAT_OK)
+        endpoint->pending += message->length;
+    return result;
+}
+
+/* By the driver's one call for all, as long as it can. */
+static void
+flush_at_once(struct endpoint *endpoint)
+{
+    while (endpoint->flushed < endpoint->backlog.end && endpoint->stats.behind == 0) {
+        const struct endpoint_message *message = backlog_get(&endpoint->backlog, endpoint->flushed);
+
+        if (endpoint->driver->sendall(endpoint, message) == LAZYCHAT_UNSUPPORTED)
+            return;
+        endpoint->flushed++;
+        endpoint->stats.messages_out += endpoint->up;
     }
-    sendall_loop(endpoint, message);
-    return LAZYCHAT_OK;
+}
+
+/* To one after the other, each everything up to `until`: what is for one peer shares its packets.
+ */
+static void
+flush_one_by_one(struct endpoint *endpoint, uint64_t until, bool more)
+{
+    for (size_t i = 0; i < endpoint->count; i++) {
+        struct association *association = endpoint->associations[i];
+
+        if (!association->up || association->behind)
+            continue;
+        if (association->next < endpoint->flushed)
+            association->next = endpoint->flushed;
+        if (!hand_over(endpoint, association, until, more))
+            behind_begins(endpoint, association);
+    }
+}
+
+void
+endpoint_flush(struct endpoint *endpoint)
+{
+    uint64_t end = endpoint->backlog.end;
+
+    if (endpoint->flushed == end)
+        return;
+    if (endpoint->driver->sendall != NULL)
+        flush_at_once(endpoint);
+    /* All but the last message with the word that more follows, and then the last one to each: so
+     * the stack is told twice in a turn, not twice for each peer. */
+    if (end - endpoint->flushed > 1)
+        flush_one_by_one(endpoint, end - 1, true);
+    if (end > endpoint->flushed)
+        flush_one_by_one(endpoint, end, false);
+    endpoint->flushed = end;
+    endpoint->pending = 0;
+    if (endpoint->stats.behind == 0)
+        backlog_clear(&endpoint->backlog);
 }
 
 /* ---- Beginning and ending ---- */

@@ -11,6 +11,9 @@
  * One thread: an endpoint and everything of its transport are used from one thread only.
  * Times are milliseconds of any clock that does not jump; the caller passes them in.
  *
+ * A turn: endpoint_tick, endpoint_recv until there is no more, whatever that makes one say, and
+ * endpoint_flush.
+ *
  * The contract:
  *  - endpoint_recv gives whole messages and events, one a call, until there are no more.
  *  - endpoint_send never blocks: sent, or LAZYCHAT_WOULD_BLOCK, and then exactly one DRAINED event
@@ -124,9 +127,14 @@ int endpoint_recv(struct endpoint *endpoint, struct endpoint_event *event);
 int endpoint_send(struct endpoint *endpoint, uint32_t assoc,
                   const struct endpoint_message *message);
 
-/* LAZYCHAT_OK also when nobody is there or some are behind; LAZYCHAT_TOO_LARGE, LAZYCHAT_INVALID,
- * LAZYCHAT_NO_MEMORY otherwise, and then nobody got it. */
+/* Say it to all, by endpoint_flush at the latest; the bytes are copied. LAZYCHAT_OK also when
+ * nobody is there or some are behind; LAZYCHAT_TOO_LARGE, LAZYCHAT_INVALID, LAZYCHAT_NO_MEMORY
+ * otherwise, and then nobody gets it. */
 int endpoint_sendall(struct endpoint *endpoint, const struct endpoint_message *message);
+
+/* End a turn: hand all that it said to the transport, each peer's together, so that it shares
+ * packets. */
+void endpoint_flush(struct endpoint *endpoint);
 
 /* Begin an association with SCTP port `port` at the addresses (user space: one, with its UDP port).
  * UP or DOWN follows. */

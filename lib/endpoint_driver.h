@@ -24,9 +24,11 @@ struct endpoint_raw {
 struct endpoint_driver {
     /* 1 and an event, 0 or an error. The data stay valid until the next call. */
     int (*recv)(struct endpoint *endpoint, struct endpoint_raw *raw);
-    /* As endpoint_send. After WOULD_BLOCK the driver reports one DRAINED, however often it was
-     * asked meanwhile. */
-    int (*send)(struct endpoint *endpoint, uint32_t assoc, const struct endpoint_message *message);
+    /* As endpoint_send. `more`: another follows at once, so this one may wait to share a packet
+     * with it, but not for ever if the other is refused. After WOULD_BLOCK the driver reports one
+     * DRAINED, however often it was asked meanwhile. */
+    int (*send)(struct endpoint *endpoint, uint32_t assoc, const struct endpoint_message *message,
+                bool more);
     /* One call for all, when nobody is behind: LAZYCHAT_OK, or LAZYCHAT_UNSUPPORTED when it would
      * not keep the contract now and the loop must do it. NULL: never. */
     int (*sendall)(struct endpoint *endpoint, const struct endpoint_message *message);
@@ -65,9 +67,11 @@ struct endpoint {
     struct hash by_id;
     struct association **associations;
     size_t count, capacity, up;
-    struct backlog backlog;
-    uint8_t *whole;    /* the reassembled message last given out */
-    int64_t next_lost; /* the earliest lost_at */
+    struct backlog backlog; /* this turn's, and what those behind are due */
+    uint64_t flushed;       /* all that is older was handed to those who are not behind */
+    size_t pending;         /* bytes of what was not */
+    uint8_t *whole;         /* the reassembled message last given out */
+    int64_t next_lost;      /* the earliest lost_at */
     struct endpoint_stats stats;
 };
 

@@ -226,7 +226,8 @@ blocked(struct endpoint_kernel *kernel, struct kernel_association *association, 
 }
 
 static int
-kernel_send(struct endpoint *endpoint, uint32_t assoc, const struct endpoint_message *message)
+kernel_send(struct endpoint *endpoint, uint32_t assoc, const struct endpoint_message *message,
+            bool more)
 {
     struct endpoint_kernel *kernel = (struct endpoint_kernel *)endpoint;
     struct kernel_association *association = find(kernel, assoc);
@@ -234,6 +235,7 @@ kernel_send(struct endpoint *endpoint, uint32_t assoc, const struct endpoint_mes
     uint16_t stream = message->stream;
     int error;
 
+    (void)more; /* MSG_MORE would hold it back for ever, if the next one has no room */
     if (association == NULL || association->aborted)
         return LAZYCHAT_GONE;
     if (association->blocked)

@@ -172,9 +172,10 @@ user_recv(struct endpoint *endpoint, struct endpoint_raw *raw)
 }
 
 static int
-user_send(struct endpoint *endpoint, uint32_t assoc, const struct endpoint_message *message)
+user_send(struct endpoint *endpoint, uint32_t assoc, const struct endpoint_message *message,
+          bool more)
 {
-    return stack_send(((struct endpoint_user *)endpoint)->port, assoc, message);
+    return stack_send(((struct endpoint_user *)endpoint)->port, assoc, message, more);
 }
 
 static int

@@ -36,9 +36,8 @@ packet_padded(size_t length)
     return (length + 3) & ~(size_t)3;
 }
 
-/* Chunks, parameters and error causes alike have their length behind two bytes. */
-static size_t
-length_at(const uint8_t *bytes)
+size_t
+packet_chunk_length(const uint8_t *bytes)
 {
     return (size_t)bytes[2] << 8 | bytes[3];
 }
@@ -68,7 +67,7 @@ static bool
 list_well_formed(const uint8_t *bytes, size_t length)
 {
     while (length > 0) {
-        size_t one = length >= PACKET_CHUNK_HEADER ? length_at(bytes) : 0;
+        size_t one = length >= PACKET_CHUNK_HEADER ? packet_chunk_length(bytes) : 0;
 
         if (one < PACKET_CHUNK_HEADER || one > length)
             return false;
@@ -87,7 +86,7 @@ packet_well_formed(const uint8_t *packet, size_t length)
     if (length < PACKET_MIN || !list_well_formed(packet + PACKET_HEADER, length - PACKET_HEADER))
         return false;
     for (size_t at = PACKET_HEADER; at < length;) {
-        size_t chunk = length_at(packet + at);
+        size_t chunk = packet_chunk_length(packet + at);
         size_t from = parameters_at(packet[at]);
 
         if (from != 0 && chunk >= from && !list_well_formed(packet + at + from, chunk - from))
@@ -103,7 +102,7 @@ packet_carries_data(const uint8_t *packet, size_t length)
     for (size_t at = PACKET_HEADER; at + PACKET_CHUNK_HEADER <= length;) {
         if (packet[at] == PACKET_DATA || packet[at] == PACKET_I_DATA)
             return true;
-        at += packet_padded(length_at(packet + at));
+        at += packet_padded(packet_chunk_length(packet + at));
     }
     return false;
 }

@@ -39,6 +39,9 @@ uint32_t packet_tag(const uint8_t *packet);
 /* Of the first chunk; the packet is at least PACKET_MIN long. */
 uint8_t packet_first_chunk(const uint8_t *packet);
 
+/* The length that a chunk says it has; parameters and error causes say it in the same place. */
+size_t packet_chunk_length(const uint8_t *chunk);
+
 /* Whether every chunk, and every parameter and error cause in it, has a length that can be: at
  * least that of its own header, and not beyond what holds it. */
 bool packet_well_formed(const uint8_t *packet, size_t length);

@@ -54,7 +54,8 @@ void stack_close(struct stack_port *port);
 int stack_connect(struct stack_port *port, uint32_t peer, uint16_t remote_port, uint32_t *assoc);
 
 /* As endpoint_driver.send; the bytes are copied. */
-int stack_send(struct stack_port *port, uint32_t assoc, const struct endpoint_message *message);
+int stack_send(struct stack_port *port, uint32_t assoc, const struct endpoint_message *message,
+               bool more);
 
 /* 1 and an event, 0 or an error; as endpoint_driver.recv. */
 int stack_recv(struct stack_port *port, struct stack_event *event);

@@ -49,7 +49,8 @@ struct stack_port {
     bool readable;       /* usrsctp said so, and it was not read to the end since */
     uint64_t read_ticks; /* it was read to the end after so many ticks: timers make events too, and
                             usrsctp does not say so */
-    uint32_t *blocked;   /* associations that a DRAINED is due to */
+    bool nagle;        /* small messages wait for those that follow, while something is in flight */
+    uint32_t *blocked; /* associations that a DRAINED is due to */
     size_t blocked_count, blocked_size;
     size_t looked, to_look; /* how many of them were looked at in this turn, and will be */
     uint64_t looked_inputs; /* stack->inputs then */
@@ -104,6 +105,7 @@ stack_create(struct stack **stack, const struct stack_config *config)
     usrsctp_sysctl_set_sctp_auto_asconf(0);
     usrsctp_sysctl_set_sctp_auth_enable(0);
     usrsctp_sysctl_set_sctp_pktdrop_enable(0);
+    usrsctp_sysctl_set_sctp_max_burst_default(0); /* of 4 packets, before we bundle them */
     usrsctp_sysctl_set_sctp_max_chunks_on_queue(2048);
     usrsctp_sysctl_set_sctp_max_retran_chunk(0); /* or it aborts after 30 tries, in a minute */
     the_stack = *stack;
@@ -311,6 +313,16 @@ send_with(struct stack_port *port, uint32_t assoc, const struct endpoint_message
     return error_from_errno(errno);
 }
 
+/* Nagle's algorithm bundles what follows at once; it is on while more follows, and nothing else. */
+static void
+set_nagle(struct stack_port *port, bool on)
+{
+    const int nodelay = !on;
+
+    if (option(port->socket, SCTP_NODELAY, &nodelay, sizeof(nodelay)) == 0)
+        port->nagle = on;
+}
+
 /* A DRAINED is due to this one. */
 static int
 note_blocked(struct stack_port *port, uint32_t assoc)
@@ -329,9 +341,14 @@ note_blocked(struct stack_port *port, uint32_t assoc)
 }
 
 int
-stack_send(struct stack_port *port, uint32_t assoc, const struct endpoint_message *message)
+stack_send(struct stack_port *port, uint32_t assoc, const struct endpoint_message *message,
+           bool more)
 {
-    int result = send_with(port, assoc, message, 0, message->stream);
+    int result;
+
+    if (more != port->nagle)
+        set_nagle(port, more);
+    result = send_with(port, assoc, message, 0, message->stream);
 
     if (result == LAZYCHAT_INVALID && message->stream != 0) /* the peer offered fewer streams */
         result = send_with(port, assoc, message, 0, 0);

@@ -12,6 +12,8 @@
 #include <sys/random.h>
 #include <unistd.h>
 
+#define EVENTS 128 /* links read in a turn; the others' come in the next */
+
 struct userland {
     struct stack *stack;
     struct link *links;
@@ -96,7 +98,7 @@ userland_destroy(struct userland *userland)
 int
 userland_add_link(struct userland *userland, struct link *link)
 {
-    struct epoll_event event = {.events = EPOLLIN};
+    struct epoll_event event = {.events = EPOLLIN, .data.ptr = link};
     struct link **last = &userland->links;
 
     link->peers = &userland->peers;
@@ -126,6 +128,22 @@ userland_fd(const struct userland *userland)
     return userland->epoll;
 }
 
+/* Those links that have something; one without a descriptor is asked each time. */
+static void
+receive(struct userland *userland, int64_t now)
+{
+    struct epoll_event events[EVENTS];
+    int count = epoll_wait(userland->epoll, events, EVENTS, 0);
+
+    for (int i = 0; i < count; i++) {
+        struct link *link = events[i].data.ptr;
+
+        link->ops->receive(link, now);
+    }
+    for (struct link *link = userland->links; link != NULL && link->fd < 0; link = link->next)
+        link->ops->receive(link, now);
+}
+
 int64_t
 userland_receive(struct userland *userland, int64_t now)
 {
@@ -133,8 +151,7 @@ userland_receive(struct userland *userland, int64_t now)
 
     userland->now = now;
     stack_advance(userland->stack, now);
-    for (struct link *link = userland->links; link != NULL; link = link->next)
-        link->ops->receive(link, now);
+    receive(userland, now);
     peers_next = peers_expire(&userland->peers, now);
     stack_next = stack_advance(userland->stack, now);
     return stack_next < peers_next ? stack_next : peers_next;

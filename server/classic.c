@@ -144,6 +144,8 @@ classic_turn(struct classic *classic, int64_t now)
             due = now;
         next = due < next ? due : next;
     }
+    for (size_t i = 0; i < classic->count; i++)
+        endpoint_flush(classic->endpoints[i].endpoint);
     return next;
 }
 

@@ -194,6 +194,7 @@ say_all(uint64_t number, size_t length)
 
     net_number(bytes, length, number);
     assert_int_equal(endpoint_sendall(net.server.endpoint, &message), 0);
+    endpoint_flush(net.server.endpoint);
 }
 
 /* ---- One that does not read ---- */

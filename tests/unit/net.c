@@ -259,6 +259,7 @@ net_turn(struct net *net, int wait)
     drain(net, &net->server);
     for (size_t i = 0; i < net->count; i++)
         drain(net, &net->clients[i]);
+    endpoint_flush(net->server.endpoint);
     if (net->userland != NULL)
         userland_flush(net->userland);
 }

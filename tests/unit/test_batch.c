@@ -164,6 +164,27 @@ test_associations_do_not_mix(void **state)
     assert_int_equal(sent[2].length, 44);
 }
 
+/* The stack's own packet of several chunks is taken apart to fill the one before. */
+static void
+test_packets_are_filled(void **state)
+{
+    struct peer peer = {.number = 1, .link = &the_link};
+    uint8_t packet[12 + 6 * 116] = {0};
+
+    (void)state;
+    packet[7] = 9;
+    for (uint8_t i = 0; i < 6; i++) {
+        packet[12 + i * 116 + 3] = 116;
+        packet[12 + i * 116 + 100] = i;
+    }
+    for (int i = 0; i < 5; i++)
+        batch_add(&batch, &peer, packet, sizeof(packet), 1);
+    batch_send(&batch);
+    assert_int_equal(sent_count, 3);
+    for (size_t i = 0; i < 30; i++)
+        assert_int_equal(sent[i / 10].bytes[12 + i % 10 * 116 + 100], i % 6);
+}
+
 /* More than fits: nothing is lost, and what the stack must not send is counted. */
 static void
 test_full(void **state)
@@ -191,6 +212,7 @@ main(void)
         cmocka_unit_test_setup_teardown(test_what_stands_alone, begin, end),
         cmocka_unit_test_setup_teardown(test_cookies_come_first, begin, end),
         cmocka_unit_test_setup_teardown(test_associations_do_not_mix, begin, end),
+        cmocka_unit_test_setup_teardown(test_packets_are_filled, begin, end),
         cmocka_unit_test_setup_teardown(test_full, begin, end),
     };
 
