@@ -6,6 +6,7 @@
 #include "option.h"
 #include "transport.h"
 
+#include <limits.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,32 +31,32 @@ static const char usage[] =
     "A chat server without a client list: SCTP keeps it. Without options it is for this machine.\n"
     "\n";
 
-/* The terminal client of the same build, as one would type it here; "lazychat" once installed. */
+/* A program of the same build, as one would type it here: "build/client/lazychat"; by its name
+ * alone once they are installed, side by side. */
 static const char *
-client_command(char *buffer, size_t size)
+command(const char *directory, const char *name, char *buffer, size_t size)
 {
-    static const char beside[] = "/client/lazychat";
-    char own[4096], here[4096];
-    ssize_t length = readlink("/proc/self/exe", own, sizeof(own) - sizeof(beside));
-    char *slash;
+    char own[PATH_MAX], here[PATH_MAX], path[PATH_MAX + 64];
+    ssize_t length = readlink("/proc/self/exe", own, sizeof(own) - 1);
+    const char *from = path;
 
     if (length <= 0)
-        return "lazychat";
+        return name;
     own[length] = '\0';
-    for (int up = 0; up < 2; up++) { /* …/build/server/lazychatd -> …/build */
-        slash = strrchr(own, '/');
+    for (int up = 0; up < 2; up++) { /* ...build/server/lazychatd, without the last two */
+        char *slash = strrchr(own, '/');
+
         if (slash == NULL)
-            return "lazychat";
+            return name;
         *slash = '\0';
     }
-    memcpy(own + strlen(own), beside, sizeof(beside));
-    if (access(own, X_OK) != 0)
-        return "lazychat";
-    if (getcwd(here, sizeof(here)) != NULL && strncmp(own, here, strlen(here)) == 0 &&
-        own[strlen(here)] == '/')
-        snprintf(buffer, size, "%s", own + strlen(here) + 1);
-    else
-        snprintf(buffer, size, "%s", own);
+    snprintf(path, sizeof(path), "%s/%s/%s", own, directory, name);
+    if (access(path, X_OK) != 0)
+        return name;
+    if (getcwd(here, sizeof(here)) != NULL && strncmp(path, here, strlen(here)) == 0 &&
+        path[strlen(here)] == '/')
+        from = path + strlen(here) + 1;
+    snprintf(buffer, size, "%s", from);
     return buffer;
 }
 
@@ -82,8 +83,8 @@ print_udp_way(const struct settings *settings, const struct address *address, co
 static void
 print_ways(const struct settings *settings, const struct transport *transport)
 {
-    char buffer[4096], text[ADDRESS_TEXT_MAX];
-    const char *client = client_command(buffer, sizeof(buffer));
+    char buffer[PATH_MAX], text[ADDRESS_TEXT_MAX];
+    const char *client = command("client", "lazychat", buffer, sizeof(buffer));
     struct address address;
     bool udp = false, sctp = false, open = false;
 
