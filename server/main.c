@@ -12,6 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#define COMMAND_MAX (PATH_MAX + 64)
 #define EXIT_USAGE  2
 #define SHUTDOWN_MS 1500 /* how long those who leave have to answer; out within 2 s */
 
@@ -36,7 +37,7 @@ static const char usage[] =
 static const char *
 command(const char *directory, const char *name, char *buffer, size_t size)
 {
-    char own[PATH_MAX], here[PATH_MAX], path[PATH_MAX + 64];
+    char own[PATH_MAX], here[PATH_MAX], path[COMMAND_MAX];
     ssize_t length = readlink("/proc/self/exe", own, sizeof(own) - 1);
     const char *from = path;
 
@@ -83,7 +84,7 @@ print_udp_way(const struct settings *settings, const struct address *address, co
 static void
 print_ways(const struct settings *settings, const struct transport *transport)
 {
-    char buffer[PATH_MAX], text[ADDRESS_TEXT_MAX];
+    char buffer[COMMAND_MAX], text[ADDRESS_TEXT_MAX];
     const char *client = command("client", "lazychat", buffer, sizeof(buffer));
     struct address address;
     bool udp = false, sctp = false, open = false;
@@ -109,8 +110,8 @@ print_ways(const struct settings *settings, const struct transport *transport)
             printf("  %s --classic %s\n", client, address_format(&address, text));
         printf("  ncat --sctp %s %u\n", address_format(&address, text), settings->classic_port);
     } else {
-        printf(
-            "Not open to programs of kernel SCTP, as ncat --sctp: `lazychatd doctor` says why.\n");
+        printf("Not open to programs of kernel SCTP, as ncat --sctp: `%s doctor` says why.\n",
+               command("server", "lazychatd", buffer, sizeof(buffer)));
     }
     if (open)
         printf("Open to other machines, without encryption and for everyone who reaches it.\n");
