@@ -1,6 +1,7 @@
 /* classic.c: a terminal or a pipe in the classic lobby. */
 #include "classic.h"
 
+#include "clock.h"
 #include "escape.h"
 
 #include <errno.h>
@@ -10,7 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/signalfd.h>
-#include <time.h>
 #include <unistd.h>
 
 /* A line that was said and has not come back yet. */
@@ -34,15 +34,6 @@ struct classic {
     size_t window; /* bytes in them */
     char *output;  /* room for one escaped message */
 };
-
-static int64_t
-now_ms(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 /* ---- What the person says ---- */
 
@@ -193,7 +184,7 @@ wait_for_something(const struct classic *classic, int64_t deadline)
     struct pollfd polls[CONNECTION_FDS + 2];
     int fds[CONNECTION_FDS];
     size_t count = connection_fds(classic->connection, fds);
-    int64_t wait = deadline == ENDPOINT_NO_DEADLINE ? -1 : deadline - now_ms();
+    int64_t wait = deadline == ENDPOINT_NO_DEADLINE ? -1 : deadline - clock_ms();
 
     for (size_t i = 0; i < count; i++)
         polls[i] = (struct pollfd){.fd = fds[i], .events = POLLIN};
@@ -298,7 +289,7 @@ loop(struct classic *classic, bool quiet)
     int64_t leave_by = ENDPOINT_NO_DEADLINE;
 
     while (!classic->lost) {
-        int64_t now = now_ms();
+        int64_t now = clock_ms();
         int64_t next = connection_turn(classic->connection, now);
         enum connection_state state = connection_state(classic->connection);
 
@@ -359,7 +350,7 @@ classic_run(const char *host, const struct connection_config *config, bool quiet
     classic.output = malloc(ENDPOINT_MESSAGE_MAX * ESCAPE_FACTOR + 1);
     error = classic.input == NULL || classic.output == NULL
                 ? LAZYCHAT_NO_MEMORY
-                : connection_open(&classic.connection, config, now_ms());
+                : connection_open(&classic.connection, config, clock_ms());
     if (error != LAZYCHAT_OK) {
         fprintf(stderr, "lazychat: cannot reach %s: %s\n", host, lazychat_strerror(error));
         status = EXIT_FAILURE;

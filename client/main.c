@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define EXIT_USAGE    2
 #define ADDRESSES_MAX 8
 
 static const char usage[] =
@@ -91,24 +90,18 @@ main(int argc, char **argv)
         {0},
     };
     const char *rest[1];
-    int count = option_parse(options, argc, argv, rest, 1, stderr);
+    const struct option_program program = {"lazychat", usage, options, &settings.help,
+                                           &settings.version};
+    int status;
+    int count = option_start(&program, argc, argv, rest, 1, &status);
 
     if (count < 0)
-        return EXIT_USAGE;
-    if (settings.help) {
-        fputs(usage, stdout);
-        option_help(options, stdout);
-        return EXIT_SUCCESS;
-    }
-    if (settings.version) {
-        printf("lazychat %s\n", lazychat_version());
-        return EXIT_SUCCESS;
-    }
+        return status;
     if (count != 1 || !settings.classic) {
         fputs("lazychat: which server? For example: lazychat --classic localhost\n"
               "lazychat: --help tells more\n",
               stderr);
-        return EXIT_USAGE;
+        return OPTION_EXIT_USAGE;
     }
     return chat(&settings, rest[0]);
 }

@@ -5,6 +5,7 @@
  * packet. Flags: 1 a right checksum is put in; 2 ports and tag of the stranger's own association,
  * which it begins by a real INIT; 4 it comes from another UDP port than the one before.
  */
+#include "clock.h"
 #include "crc32c.h"
 #include "endpoint_user.h"
 #include "link_udp.h"
@@ -14,7 +15,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 int LLVMFuzzerInitialize(int *argc, char ***argv);
@@ -33,15 +33,6 @@ static struct {
     uint32_t ports, tag; /* of the victim's association, as its packets carry them */
 } fuzz;
 
-static int64_t
-now_ms(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 static void
 must(bool condition, const char *what)
 {
@@ -56,7 +47,7 @@ drain(struct endpoint *endpoint)
 {
     struct endpoint_event event;
 
-    endpoint_tick(endpoint, now_ms());
+    endpoint_tick(endpoint, clock_ms());
     while (endpoint_recv(endpoint, &event) == 1) {
         struct endpoint_message message = {.data = event.data, .length = event.length};
 
@@ -74,7 +65,7 @@ turn(int wait)
     struct pollfd fd = {.fd = userland_fd(fuzz.userland), .events = POLLIN};
 
     poll(&fd, 1, wait);
-    userland_receive(fuzz.userland, now_ms());
+    userland_receive(fuzz.userland, clock_ms());
     drain(fuzz.server);
     drain(fuzz.client);
     if (fuzz.victim != NULL)
@@ -99,13 +90,13 @@ static void
 check_chat(void)
 {
     struct endpoint_message message = {.data = "still here", .length = 10};
-    int64_t deadline = now_ms() + 20000;
+    int64_t deadline = clock_ms() + 20000;
     unsigned int before = fuzz.heard;
 
     must(endpoint_send(fuzz.client, fuzz.client_assoc, &message) == 0, "the chat cannot speak");
     while (fuzz.heard == before) {
         turn(10);
-        must(now_ms() < deadline, "the chat does not hear itself");
+        must(clock_ms() < deadline, "the chat does not hear itself");
     }
 }
 

@@ -1,6 +1,8 @@
 /* option.c: reads options by a table, and prints it. */
 #include "option.h"
 
+#include "lazychat.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -167,4 +169,25 @@ option_help(const struct option *options, FILE *out)
         }
         fputc('\n', out);
     }
+}
+
+int
+option_start(const struct option_program *program, int argc, char **argv, const char **rest,
+             int rest_max, int *status)
+{
+    int count = option_parse(program->options, argc, argv, rest, rest_max, stderr);
+
+    *status = count < 0 ? OPTION_EXIT_USAGE : EXIT_SUCCESS;
+    if (count < 0)
+        return count;
+    if (*program->help) {
+        fputs(program->usage, stdout);
+        option_help(program->options, stdout);
+        return -1;
+    }
+    if (*program->version) {
+        printf("%s %s\n", program->name, lazychat_version());
+        return -1;
+    }
+    return count;
 }

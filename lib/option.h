@@ -42,4 +42,18 @@ int option_parse(const struct option *options, int argc, char **argv, const char
 /* The options, one a line, with their help. */
 void option_help(const struct option *options, FILE *out);
 
+#define OPTION_EXIT_USAGE 2 /* the exit status for wrong usage */
+
+struct option_program {
+    const char *name;
+    const char *usage; /* what --help says before the options */
+    const struct option *options;
+    const bool *help, *version; /* where its --help and --version go */
+};
+
+/* What a program does first: option_parse with errors on stderr, and --help and --version answered.
+ * Returns as option_parse, or -1 when the program is to exit with *status. */
+int option_start(const struct option_program *program, int argc, char **argv, const char **rest,
+                 int rest_max, int *status);
+
 #endif

@@ -1,6 +1,7 @@
-/* loop.c: epoll, signals, time. */
+/* loop.c: epoll and signals. */
 #include "loop.h"
 
+#include "clock.h"
 #include "error.h"
 
 #include <errno.h>
@@ -9,22 +10,12 @@
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/signalfd.h>
-#include <time.h>
 #include <unistd.h>
 
 struct loop {
     int epoll;
     int signals;
 };
-
-int64_t
-loop_now(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 int
 loop_create(struct loop **result)
@@ -78,7 +69,7 @@ loop_wait(struct loop *loop, int64_t deadline)
 {
     struct epoll_event events[16];
     struct signalfd_siginfo info;
-    int64_t wait = deadline == INT64_MAX ? -1 : deadline - loop_now();
+    int64_t wait = deadline == INT64_MAX ? -1 : deadline - clock_ms();
 
     if (deadline != INT64_MAX && wait < 0)
         wait = 0;

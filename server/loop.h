@@ -1,7 +1,7 @@
 /* loop.h: the server's one event loop.
  *
  * Waits until a descriptor can be read, a signal comes or the time is up, and calls for one turn
- * after the other. Owns the waiting and the clock. Must not know what a turn does.
+ * after the other. Owns the waiting. Must not know what a turn does.
  */
 #ifndef LOOP_H
 #define LOOP_H
@@ -20,8 +20,5 @@ int loop_watch(struct loop *loop, int fd);
 /* Wait until something can be read, `deadline` is reached or a signal came. Returns the signal, 0
  * for none. */
 int loop_wait(struct loop *loop, int64_t deadline);
-
-/* Milliseconds of a clock that never jumps. */
-int64_t loop_now(void);
 
 #endif

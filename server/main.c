@@ -1,5 +1,6 @@
 /* main.c: lazychatd: reads its options, opens what it listens on, runs its turns, ends in order. */
 #include "classic.h"
+#include "clock.h"
 #include "doctor.h"
 #include "logger.h"
 #include "loop.h"
@@ -13,7 +14,6 @@
 #include <unistd.h>
 
 #define COMMAND_MAX (PATH_MAX + 64)
-#define EXIT_USAGE  2
 #define SHUTDOWN_MS 1500 /* how long those who leave have to answer; out within 2 s */
 
 struct settings {
@@ -128,15 +128,15 @@ print_ways(const struct settings *settings, const struct transport *transport)
 static void
 leave(struct loop *loop, struct transport *transport, struct classic *classic)
 {
-    int64_t deadline = loop_now() + SHUTDOWN_MS;
+    int64_t deadline = clock_ms() + SHUTDOWN_MS;
     size_t told = classic_associations(classic);
 
     classic_shutdown(classic);
     transport_flush(transport);
-    while (classic_associations(classic) > 0 && loop_now() < deadline) {
+    while (classic_associations(classic) > 0 && clock_ms() < deadline) {
         int64_t now, next, due;
 
-        now = loop_now();
+        now = clock_ms();
         next = transport_receive(transport, now);
         due = classic_turn(classic, now);
         next = due < next ? due : next;
@@ -157,7 +157,7 @@ run(struct loop *loop, struct transport *transport, struct classic *classic)
     int number = 0;
 
     while (number == 0) {
-        int64_t now = loop_now();
+        int64_t now = clock_ms();
         int64_t next = transport_receive(transport, now);
         int64_t due = classic_turn(classic, now);
 
@@ -203,7 +203,7 @@ serve(const struct settings *settings)
     transport_close(transport);
     loop_destroy(loop);
     if (error == LAZYCHAT_INVALID)
-        return EXIT_USAGE;
+        return OPTION_EXIT_USAGE;
     return error == LAZYCHAT_OK ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
@@ -229,24 +229,18 @@ main(int argc, char **argv)
         {0},
     };
     const char *rest[1];
-    int count = option_parse(options, argc, argv, rest, 1, stderr);
+    const struct option_program program = {"lazychatd", usage, options, &settings.help,
+                                           &settings.version};
+    int status;
+    int count = option_start(&program, argc, argv, rest, 1, &status);
 
     if (count < 0)
-        return EXIT_USAGE;
-    if (settings.help) {
-        fputs(usage, stdout);
-        option_help(options, stdout);
-        return EXIT_SUCCESS;
-    }
-    if (settings.version) {
-        printf("lazychatd %s\n", lazychat_version());
-        return EXIT_SUCCESS;
-    }
+        return status;
     if (count == 1 && strcmp(rest[0], "doctor") == 0)
         return doctor_run(stdout);
     if (count == 1) {
         fprintf(stderr, "lazychatd: no command '%s'; there is: doctor\n", rest[0]);
-        return EXIT_USAGE;
+        return OPTION_EXIT_USAGE;
     }
     logger_set_level(settings.log_level);
     return serve(&settings);

@@ -1,6 +1,8 @@
 /* fake_link.c: a lossy network in memory. */
 #include "fake_link.h"
 
+#include "clock.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -38,12 +40,7 @@ static int64_t fake_time; /* ms; 0: real time */
 int64_t
 fake_now(void)
 {
-    struct timespec now;
-
-    if (fake_time != 0)
-        return fake_time;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+    return fake_time != 0 ? fake_time : clock_ms();
 }
 
 /* usrsctp measures round trips and the age of cookies by this: ours comes before libc's. */
