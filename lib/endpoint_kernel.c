@@ -3,13 +3,18 @@
  * Owns the socket, and how much of its send buffer each association may fill. By default
  * (net.sctp.sndbuf_policy = 0) all associations share that buffer, and nothing tells how much of it
  * one of them has; so a peer that stopped reading would take it all, and nobody could be sent
- * anything. Three things prevent that:
+ * anything. Four things prevent that:
  *
  *  - What is handed over for an association is counted until the kernel says that it has none left
  *    (SENDER_DRY). Beyond its credit it gets no more, and waits in endpoint.c's backlog.
  *  - The credit is a share of what is free now, so each further peer that stops reading gets less
  *    than the one before, and together they never get all (after Choudhury and Hahne, "Dynamic
  *    queue length thresholds for shared-memory packet switches").
+ *  - One message is always within the credit, or nobody would get a large one; and the kernel keeps
+ *    it, as a probe of the window, when its peer does not read. At 4 kB each (1 kB messages) a
+ *    hundred of them were all of the 416 kB that a process has without CAP_NET_ADMIN. So while more
+ *    than half of the buffer is taken, who has nothing in it gets a message only if the peer's
+ *    window has room. Else it is looked at again every WINDOW_MS, as no event tells.
  *  - SCTP_SENDALL stops at the first association that has no room, and nothing says which ones had
  *    the message before. So it is used only while there surely is room for all, which SO_MEMINFO
  *    tells, and while none can be over its credit. Else endpoint.c's loop does it.
@@ -19,6 +24,11 @@
  * peer that goes silent with data in flight stops the SENDALL all the same (Linux 6.1, one such
  * peer before a healthy one: 2,312 of 3,000 failed); peers need PR-SCTP for it; and nothing says
  * what was pruned. Here nothing is pruned, whatever the policy is.
+ *
+ * What is left: peers with an open window that all the same do not take what they are sent, one
+ * message each until they are given up: those that all fall silent together, and those that do not
+ * read and get a message larger than what is left of their window (a third of it at least). Enough
+ * of them still fill the buffer (100 with windows of 3 kB and messages of 8 kB, all of 416 kB).
  */
 #include "endpoint_kernel.h"
 
@@ -35,6 +45,8 @@
 #define CREDIT_MAX   (1u << 20) /* that one association may fill of the send buffer, */
 #define CREDIT_SHARE 16         /* and which part of what is free */
 #define RETRY_MS     10         /* after the send buffer was full */
+#define WINDOW_MS    100        /* between two looks at closed windows, */
+#define WINDOW_LOOKS 64         /* and at how many each time */
 #define LOOK_MS      1000       /* when to look whether something waits, at the latest */
 
 static const struct endpoint_message nothing = {.data = ""};
@@ -43,14 +55,23 @@ struct kernel_association {
     struct hash_node by_id;
     uint32_t id;
     uint16_t streams; /* that we may send on */
+    uint32_t window;  /* the peer's when it came up: nearly all that it ever is */
     uint64_t epoch;   /* the one that the next two are of */
     uint64_t own;     /* handed over for it alone since it was dry */
     uint64_t mark;    /* kernel.all when it was dry */
     bool watched;     /* SENDER_DRY is on */
-    bool blocked;     /* was told WOULD_BLOCK: a DRAINED is due, from SENDER_DRY or from `retry` */
-    bool retrying;    /* from `retry` */
+    bool blocked;     /* was told WOULD_BLOCK: a DRAINED is due, from SENDER_DRY or from a list */
+    bool retrying;    /* from `full` or `closed` */
     bool stranded;    /* no path is reachable */
     bool aborted;     /* by us; only the kernel's last event of it is awaited */
+};
+
+/* Associations that no event will tell when to go on, oldest first. */
+struct waiting {
+    uint32_t *ids;
+    size_t first, end, size;
+    size_t ready; /* so many of the first may try again, */
+    int64_t at;   /* and others then */
 };
 
 /* Sizes are what the kernel charges, as message_cost estimates it. */
@@ -60,14 +81,12 @@ struct endpoint_kernel {
     bool per_association; /* sndbuf_policy = 1: send_buffer is each one's, not shared */
     bool sendall;         /* SCTP_SENDALL may be used */
     size_t send_buffer;
-    size_t queued;  /* of it, when last looked, and what was sent since */
-    uint64_t all;   /* handed over by SCTP_SENDALL, for each */
-    uint64_t epoch; /* counts when the send buffer was seen empty, */
-    uint64_t zero;  /* and this was `all` then */
-    /* Those who met a full buffer, oldest first. The first `ready` of them may try again. */
-    uint32_t *retry;
-    size_t retry_first, retry_end, retry_size, ready;
-    int64_t retry_at;
+    size_t queued;         /* of it, when last looked, and what was sent since */
+    uint64_t all;          /* handed over by SCTP_SENDALL, for each */
+    uint64_t epoch;        /* counts when the send buffer was seen empty, */
+    uint64_t zero;         /* and this was `all` then */
+    struct waiting full;   /* who met a full buffer */
+    struct waiting closed; /* whose peer's window is, and who have nothing else to wait for */
     uint8_t buffer[ENDPOINT_MESSAGE_MAX + 1];
 };
 
@@ -183,46 +202,90 @@ has_credit(struct endpoint_kernel *kernel, struct kernel_association *associatio
     return filled == 0 || filled + cost <= credit(kernel);
 }
 
+/* What holds an association back that has credit. */
+enum window { WINDOW_OPEN, WINDOW_CLOSED, WINDOW_USED };
+
+/* Whether the peer's window has room for what would be outstanding alone; the rest is the credit's.
+ * A third of the window will do as well: the message may be larger than all of it, and that it is
+ * empty again a peer says only when it grew by an MTU (64 kB on lo) and an eighth. */
+static enum window
+window(struct endpoint_kernel *kernel, struct kernel_association *association, size_t length)
+{
+    struct kernel_socket_peer peer;
+
+    if (kernel->queued <= kernel->send_buffer / 2 || outstanding(kernel, association) > 0)
+        return WINDOW_OPEN;
+    if (!kernel_socket_peer(kernel->base.fd, association->id, &peer))
+        return WINDOW_OPEN; /* sending will tell that it is gone */
+    if (peer.window >= length || peer.window >= association->window / 3)
+        return WINDOW_OPEN;
+    return peer.unacknowledged > 0 ? WINDOW_USED : WINDOW_CLOSED;
+}
+
 /* ---- Sending ---- */
 
-/* Nothing will happen to this association that tells when to go on: the buffer is full, and of
- * others. Try it again soon. False when there is no memory to note it. */
+/* Put it at the end of the list, to try again `wait` ms later. False: no memory to note it. */
 static bool
-retry_later(struct endpoint_kernel *kernel, struct kernel_association *association)
+retry_later(struct endpoint_kernel *kernel, struct kernel_association *association,
+            struct waiting *list, int64_t wait)
 {
-    if (kernel->retry_first > 0 && kernel->retry_end == kernel->retry_size) {
-        kernel->retry_end -= kernel->retry_first;
-        memmove(kernel->retry, kernel->retry + kernel->retry_first,
-                kernel->retry_end * sizeof(*kernel->retry));
-        kernel->retry_first = 0;
+    if (list->first > 0 && list->end == list->size) {
+        list->end -= list->first;
+        memmove(list->ids, list->ids + list->first, list->end * sizeof(*list->ids));
+        list->first = 0;
     }
-    if (kernel->retry_end == kernel->retry_size) {
-        size_t size = kernel->retry_size == 0 ? 64 : kernel->retry_size * 2;
-        uint32_t *bigger = realloc(kernel->retry, size * sizeof(*bigger));
+    if (list->end == list->size) {
+        size_t size = list->size == 0 ? 64 : list->size * 2;
+        uint32_t *bigger = realloc(list->ids, size * sizeof(*bigger));
 
         if (bigger == NULL)
             return false;
-        kernel->retry = bigger;
-        kernel->retry_size = size;
+        list->ids = bigger;
+        list->size = size;
     }
-    if (kernel->retry_first == kernel->retry_end)
-        kernel->retry_at = kernel->base.now + RETRY_MS;
-    kernel->retry[kernel->retry_end++] = association->id;
+    if (list->first == list->end)
+        list->at = kernel->base.now + wait;
+    list->ids[list->end++] = association->id;
     association->blocked = association->retrying = true;
     return true;
 }
 
+/* Until it is dry. An id that the kernel no longer has cannot be watched: its DOWN is to come. */
 static int
-blocked(struct endpoint_kernel *kernel, struct kernel_association *association, bool full)
+blocked(struct endpoint_kernel *kernel, struct kernel_association *association)
 {
-    association->blocked = true;
-    if (!full || !retry_later(kernel, association)) {
-        watch(kernel, association);
-        /* An id that the kernel no longer has cannot be watched: its DOWN is on its way. */
-        if (!association->watched)
-            association->blocked = false;
-    }
+    watch(kernel, association);
+    association->blocked = association->watched;
     return association->blocked ? LAZYCHAT_WOULD_BLOCK : LAZYCHAT_GONE;
+}
+
+/* The buffer is full, and of others. */
+static int
+blocked_by_others(struct endpoint_kernel *kernel, struct kernel_association *association)
+{
+    if (retry_later(kernel, association, &kernel->full, RETRY_MS))
+        return LAZYCHAT_WOULD_BLOCK;
+    return blocked(kernel, association);
+}
+
+/* Its credit is used up, or the peer's window while that matters. */
+static int
+blocked_by_itself(struct endpoint_kernel *kernel, struct kernel_association *association,
+                  const struct endpoint_message *message)
+{
+    if (!has_credit(kernel, association, message_cost(message->length)))
+        return blocked(kernel, association);
+    switch (window(kernel, association, message->length)) {
+    case WINDOW_OPEN:
+        return LAZYCHAT_OK;
+    case WINDOW_CLOSED:
+        if (retry_later(kernel, association, &kernel->closed, WINDOW_MS))
+            return LAZYCHAT_WOULD_BLOCK;
+        break;
+    case WINDOW_USED: /* by what the kernel has yet: a late SENDER_DRY made us forget it */
+        break;
+    }
+    return blocked(kernel, association);
 }
 
 static int
@@ -240,8 +303,9 @@ kernel_send(struct endpoint *endpoint, uint32_t assoc, const struct endpoint_mes
         return LAZYCHAT_GONE;
     if (association->blocked)
         return LAZYCHAT_WOULD_BLOCK;
-    if (!has_credit(kernel, association, cost))
-        return blocked(kernel, association, false);
+    error = blocked_by_itself(kernel, association, message);
+    if (error != LAZYCHAT_OK)
+        return error;
     if (stream >= association->streams) /* the peer offered fewer */
         stream = 0;
     /* Somebody who is watched is waited for: a delayed SACK would cost him 0.2 s. */
@@ -253,7 +317,7 @@ kernel_send(struct endpoint *endpoint, uint32_t assoc, const struct endpoint_mes
         return LAZYCHAT_OK;
     }
     if (error == EAGAIN || error == ENOBUFS || error == ENOMEM)
-        return blocked(kernel, association, true);
+        return blocked_by_others(kernel, association);
     if (error == EMSGSIZE)
         return LAZYCHAT_TOO_LARGE;
     return LAZYCHAT_GONE; /* Linux has several codes for an id that it no longer has */
@@ -370,13 +434,17 @@ path_change(struct endpoint_kernel *kernel, const struct sctp_paddr_change *chan
     return address_from_sockaddr(&raw->event.address, (struct sockaddr *)&where) == LAZYCHAT_OK;
 }
 
-/* How many streams the peer takes; afresh, as it was when it came up. */
+/* What the peer takes; afresh, as it was when it came up. */
 static void
 begin(struct endpoint_kernel *kernel, struct kernel_association *association)
 {
+    struct kernel_socket_peer peer = {.streams = 1};
+
     is_dry(kernel, association);
     association->stranded = false;
-    association->streams = kernel_socket_streams(kernel->base.fd, association->id);
+    kernel_socket_peer(kernel->base.fd, association->id, &peer);
+    association->streams = peer.streams;
+    association->window = peer.window;
 }
 
 static bool
@@ -512,14 +580,14 @@ notification(struct endpoint_kernel *kernel, struct endpoint_raw *raw)
     }
 }
 
-/* One of those that met a full buffer and may try again; false when there is none. */
+/* One of the list that may try again; false when there is none. */
 static bool
-take_retry(struct endpoint_kernel *kernel, struct endpoint_raw *raw)
+take_retry(struct endpoint_kernel *kernel, struct waiting *list, struct endpoint_raw *raw)
 {
-    while (kernel->ready > 0) {
-        struct kernel_association *association = find(kernel, kernel->retry[kernel->retry_first++]);
+    while (list->ready > 0) {
+        struct kernel_association *association = find(kernel, list->ids[list->first++]);
 
-        kernel->ready--;
+        list->ready--;
         if (association == NULL || !association->retrying)
             continue;
         association->blocked = association->retrying = false;
@@ -571,7 +639,7 @@ kernel_recv(struct endpoint *endpoint, struct endpoint_raw *raw)
 {
     struct endpoint_kernel *kernel = (struct endpoint_kernel *)endpoint;
 
-    if (take_retry(kernel, raw))
+    if (take_retry(kernel, &kernel->full, raw) || take_retry(kernel, &kernel->closed, raw))
         return 1;
     for (;;) {
         struct sockaddr_storage from = {0};
@@ -613,23 +681,43 @@ kernel_recv(struct endpoint *endpoint, struct endpoint_raw *raw)
     }
 }
 
+static bool
+is_due(const struct waiting *list, int64_t now)
+{
+    return list->first < list->end && now >= list->at;
+}
+
+/* Let at most so many of the list try again, if it is time; returns when it is next. */
+static int64_t
+retry(struct waiting *list, int64_t now, int64_t wait, size_t most)
+{
+    size_t count = list->end - list->first;
+
+    if (count == 0) {
+        list->first = list->end = 0;
+        return ENDPOINT_NO_DEADLINE;
+    }
+    if (is_due(list, now)) {
+        list->ready = count < most ? count : most;
+        list->at = now + wait;
+    }
+    return list->at;
+}
+
 /* Those who met a full buffer try again as soon as there is room, whoever made it. */
 static int64_t
 kernel_tick(struct endpoint *endpoint, int64_t now)
 {
     struct endpoint_kernel *kernel = (struct endpoint_kernel *)endpoint;
+    int64_t next = endpoint->count > 0 ? now + LOOK_MS : ENDPOINT_NO_DEADLINE;
+    int64_t full, closed;
 
-    if (kernel->retry_first == kernel->retry_end) {
-        kernel->retry_first = kernel->retry_end = 0;
-        return endpoint->count > 0 ? now + LOOK_MS : ENDPOINT_NO_DEADLINE;
-    }
-    if (now >= kernel->retry_at) {
+    if (is_due(&kernel->full, now))
         look(kernel);
-        if (kernel->queued < kernel->send_buffer)
-            kernel->ready = kernel->retry_end - kernel->retry_first;
-        kernel->retry_at = now + RETRY_MS;
-    }
-    return kernel->retry_at;
+    full = retry(&kernel->full, now, RETRY_MS, kernel->queued < kernel->send_buffer ? SIZE_MAX : 0);
+    closed = retry(&kernel->closed, now, WINDOW_MS, WINDOW_LOOKS);
+    next = full < next ? full : next;
+    return closed < next ? closed : next;
 }
 
 /* ---- Opening and closing ---- */
@@ -645,7 +733,8 @@ kernel_close(struct endpoint *endpoint)
         while (kernel->by_id.buckets[i] != NULL)
             forget(kernel, hash_entry(kernel->by_id.buckets[i], struct kernel_association, by_id));
     hash_free(&kernel->by_id);
-    free(kernel->retry);
+    free(kernel->full.ids);
+    free(kernel->closed.ids);
     free(kernel);
 }
 

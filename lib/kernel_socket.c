@@ -256,15 +256,18 @@ kernel_socket_associations(int fd, uint32_t *count)
     return getsockopt(fd, IPPROTO_SCTP, SCTP_GET_ASSOC_NUMBER, count, &length) == 0;
 }
 
-uint16_t
-kernel_socket_streams(int fd, uint32_t assoc)
+bool
+kernel_socket_peer(int fd, uint32_t assoc, struct kernel_socket_peer *peer)
 {
     struct sctp_status status = {.sstat_assoc_id = (sctp_assoc_t)assoc};
     socklen_t length = sizeof(status);
 
     if (getsockopt(fd, IPPROTO_SCTP, SCTP_STATUS, &status, &length) != 0)
-        return 1;
-    return status.sstat_outstrms;
+        return false;
+    *peer = (struct kernel_socket_peer){.streams = status.sstat_outstrms,
+                                        .window = status.sstat_rwnd,
+                                        .unacknowledged = status.sstat_unackdata};
+    return true;
 }
 
 bool

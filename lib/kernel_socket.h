@@ -31,8 +31,14 @@ int kernel_socket_connect(int fd, const struct address *addresses, size_t count,
 /* How many associations there are; those whose COMM_UP was not read yet, too. */
 bool kernel_socket_associations(int fd, uint32_t *count);
 
-/* How many streams the peer takes; at least 1. */
-uint16_t kernel_socket_streams(int fd, uint32_t assoc);
+struct kernel_socket_peer {
+    uint16_t streams; /* that it takes */
+    uint32_t window;  /* bytes that it has room for, by its last word, less what is on its way */
+    uint16_t unacknowledged; /* chunks on their way */
+};
+
+/* False: there is no such association, and *peer is as it was. */
+bool kernel_socket_peer(int fd, uint32_t assoc, struct kernel_socket_peer *peer);
 
 /* Whether no path of the association works, as far as the kernel knows. */
 bool kernel_socket_stranded(int fd, uint32_t assoc);
