@@ -77,7 +77,7 @@ static struct address
 add_link(void)
 {
     struct address any;
-    struct link *link;
+    struct link *link = NULL;
 
     must(address_parse(&any, "127.0.0.1", 0) == 0 && link_udp_open(&link, &any) == 0 &&
              userland_add_link(fuzz.userland, link) == 0,
