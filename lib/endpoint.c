@@ -499,6 +499,7 @@ endpoint_shutdown(struct endpoint *endpoint, uint32_t assoc)
 {
     if (endpoint_find(endpoint, assoc) == NULL)
         return LAZYCHAT_GONE;
+    endpoint_flush(endpoint);
     return endpoint->driver->shutdown(endpoint, assoc);
 }
 
@@ -516,6 +517,7 @@ endpoint_abort(struct endpoint *endpoint, uint32_t assoc)
 void
 endpoint_shutdown_all(struct endpoint *endpoint)
 {
+    endpoint_flush(endpoint);
     for (size_t i = 0; i < endpoint->count; i++)
         endpoint->driver->shutdown(endpoint, endpoint->associations[i]->id);
 }

@@ -141,7 +141,7 @@ void endpoint_flush(struct endpoint *endpoint);
 int endpoint_connect(struct endpoint *endpoint, const struct address *addresses, size_t count,
                      uint16_t port, uint32_t *assoc);
 
-/* SHUTDOWN once everything handed over is delivered; DOWN follows. */
+/* SHUTDOWN once everything said is delivered; DOWN follows. */
 int endpoint_shutdown(struct endpoint *endpoint, uint32_t assoc);
 
 /* ABORT now. The id is void at once and no DOWN follows. */

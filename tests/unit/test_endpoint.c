@@ -100,6 +100,24 @@ test_sizes(void **state)
     assert_int_equal(say(&net.clients[0], big, 0), LAZYCHAT_INVALID);
 }
 
+/* The last words of a turn are heard, though the association ends in it. */
+static void
+test_last_words(void **state)
+{
+    struct endpoint_message message = {.data = "good bye", .length = 8};
+
+    begin(state);
+    net_join(&net, 3, true);
+    assert_int_equal(endpoint_sendall(net.server.endpoint, &message), 0);
+    endpoint_shutdown_all(net.server.endpoint);
+    net_until(&net, net.server.downs == 3);
+    for (size_t i = 0; i < net.count; i++) {
+        net_until(&net, net.clients[i].downs == 1);
+        assert_int_equal(net.clients[i].messages, 1);
+        assert_int_equal(net.clients[i].reason, ENDPOINT_CLOSED);
+    }
+}
+
 /* A peer that sends more than the limit is told on; what comes behind is as ever. */
 static void
 test_oversize(void **state)
@@ -304,6 +322,7 @@ static const struct {
     {"up and down", test_up_and_down},
     {"said to all", test_said_to_all},
     {"sizes from 1 byte to the largest", test_sizes},
+    {"last words", test_last_words},
     {"over the limit", test_oversize},
     {"aborts", test_aborts},
     {"refused", test_refused},
