@@ -180,7 +180,7 @@ test_port_in_use(void **state)
 static void
 test_stalled(void **state)
 {
-    enum { CLIENTS = 100, WARM = 2000, MESSAGES = WARM + 5000, SIZE = 1024, WINDOW = 50 };
+    enum { CLIENTS = 100, WARM = 2000, MESSAGES = WARM + 5000, SIZE = 1024, WINDOW = 20 };
     uint8_t bytes[SIZE];
     struct endpoint_message message = {.data = bytes, .length = SIZE};
     struct endpoint_stats stats;
