@@ -1,0 +1,660 @@
+/* message.c: one table of fields and one of types; a parser and an encoder that walk them. */
+#include "message.h"
+
+#include <jansson.h>
+#include <stdio.h>
+#include <string.h>
+
+enum kind {
+    KIND_TEXT,   /* any text: no control characters but line feed and tab */
+    KIND_LINE,   /* without those two either */
+    KIND_ID,     /* A-Z a-z 0-9 - _ */
+    KIND_HEX,    /* 0-9 a-f A-F */
+    KIND_NAME,   /* of a room */
+    KIND_NUMBER, /* min to max */
+    KIND_BOOL,
+    KIND_LIST,
+};
+
+/* A field as one or several types have it. The same name may have other limits elsewhere. */
+struct field {
+    const char *name;
+    enum kind kind;
+    size_t offset;
+    int64_t min, max; /* of a number; bytes of a text */
+};
+
+#define AT(member) offsetof(struct message, member)
+#define NUMBER     0, MESSAGE_NUMBER_MAX
+#define COUNT      1, MESSAGE_NUMBER_MAX
+
+enum {
+    F_END,
+    F_TEXT,
+    F_TITLE, /* the `text` of a topic */
+    F_QUERY, /* of a search */
+    F_WHY,   /* of an error */
+    F_ID,
+    F_NICK,
+    F_SECRET,
+    F_EMOJI,
+    F_TO,
+    F_ROOM,
+    F_TOPIC,
+    F_CODE,
+    F_FIELD,
+    F_SERVER,
+    F_VERSION,
+    F_LOG,
+    F_SEQ,
+    F_AT,
+    F_FROM,
+    F_TARGET,
+    F_REPLY,
+    F_CHANGED,
+    F_SINCE,
+    F_BEFORE,
+    F_UNTIL,
+    F_LIMIT,
+    F_LAST,
+    F_AFTER,
+    F_NEXT,
+    F_HEAD,
+    F_FIRST,
+    F_READ,
+    F_SAID,
+    F_UNREAD,
+    F_ACCOUNT,
+    F_PEOPLE,
+    F_ROSTER,
+    F_PORT,
+    F_IDLE,
+    F_COUNT,
+    F_PROTOCOL,
+    F_RATE,
+    F_RETRY,
+    F_ACTION,
+    F_ON,
+    F_VERIFIED,
+    F_CLASSIC,
+    F_EDITED,
+    F_REDACTED,
+    F_MINE,
+    F_NEW,
+    F_ITEMS,
+    F_IN,
+    F_OUT,
+    F_REACTIONS,
+};
+
+static const struct field fields[] = {
+    [F_TEXT] = {"text", KIND_TEXT, AT(text), 1, MESSAGE_TEXT_MAX},
+    [F_TITLE] = {"text", KIND_LINE, AT(text), 0, MESSAGE_TOPIC_MAX},
+    [F_QUERY] = {"text", KIND_LINE, AT(text), 1, MESSAGE_QUERY_MAX},
+    [F_WHY] = {"text", KIND_TEXT, AT(text), 0, MESSAGE_TEXT_MAX},
+    [F_ID] = {"id", KIND_ID, AT(id), 1, MESSAGE_ID_MAX},
+    [F_NICK] = {"nick", KIND_LINE, AT(nick), 1, MESSAGE_NICK_MAX},
+    [F_SECRET] = {"secret", KIND_HEX, AT(secret), MESSAGE_SECRET_SIZE, MESSAGE_SECRET_SIZE},
+    [F_EMOJI] = {"emoji", KIND_LINE, AT(emoji), 1, MESSAGE_EMOJI_MAX},
+    [F_TO] = {"to", KIND_LINE, AT(to), 1, MESSAGE_NICK_MAX},
+    [F_ROOM] = {"room", KIND_NAME, AT(room), 1, MESSAGE_ROOM_MAX},
+    [F_TOPIC] = {"topic", KIND_LINE, AT(topic), 0, MESSAGE_TOPIC_MAX},
+    [F_CODE] = {"code", KIND_LINE, AT(code), 1, 64},
+    [F_FIELD] = {"field", KIND_LINE, AT(field), 1, 64},
+    [F_SERVER] = {"server", KIND_LINE, AT(server), 1, 255},
+    [F_VERSION] = {"version", KIND_LINE, AT(version), 1, 64},
+    [F_LOG] = {"log", KIND_LINE, AT(log), 1, 64},
+    [F_SEQ] = {"seq", KIND_NUMBER, AT(seq), COUNT},
+    [F_AT] = {"at", KIND_NUMBER, AT(at), NUMBER},
+    [F_FROM] = {"from", KIND_NUMBER, AT(from), NUMBER},
+    [F_TARGET] = {"target", KIND_NUMBER, AT(target), COUNT},
+    [F_REPLY] = {"reply", KIND_NUMBER, AT(reply), COUNT},
+    [F_CHANGED] = {"changed", KIND_NUMBER, AT(changed), COUNT},
+    [F_SINCE] = {"since", KIND_NUMBER, AT(since), NUMBER},
+    [F_BEFORE] = {"before", KIND_NUMBER, AT(before), COUNT},
+    [F_UNTIL] = {"until", KIND_NUMBER, AT(until), NUMBER},
+    [F_LIMIT] = {"limit", KIND_NUMBER, AT(limit), 1, MESSAGE_LIMIT_MAX},
+    [F_LAST] = {"last", KIND_NUMBER, AT(last), 1, MESSAGE_LIMIT_MAX},
+    [F_AFTER] = {"after", KIND_NUMBER, AT(after), NUMBER},
+    [F_NEXT] = {"next", KIND_NUMBER, AT(next), NUMBER},
+    [F_HEAD] = {"head", KIND_NUMBER, AT(head), NUMBER},
+    [F_FIRST] = {"first", KIND_NUMBER, AT(first), NUMBER},
+    [F_READ] = {"read", KIND_NUMBER, AT(read), NUMBER},
+    [F_SAID] = {"said", KIND_NUMBER, AT(said), NUMBER},
+    [F_UNREAD] = {"unread", KIND_NUMBER, AT(unread), NUMBER},
+    [F_ACCOUNT] = {"account", KIND_NUMBER, AT(account), NUMBER},
+    [F_PEOPLE] = {"people", KIND_NUMBER, AT(people), NUMBER},
+    [F_ROSTER] = {"roster", KIND_NUMBER, AT(roster), NUMBER},
+    [F_PORT] = {"port", KIND_NUMBER, AT(port), 1, 65535},
+    [F_IDLE] = {"idle", KIND_NUMBER, AT(idle), NUMBER},
+    [F_COUNT] = {"count", KIND_NUMBER, AT(count), COUNT},
+    [F_PROTOCOL] = {"protocol", KIND_NUMBER, AT(protocol), COUNT},
+    [F_RATE] = {"rate", KIND_NUMBER, AT(rate), NUMBER},
+    [F_RETRY] = {"retry", KIND_NUMBER, AT(retry), NUMBER},
+    [F_ACTION] = {"action", KIND_BOOL, AT(action), 0, 0},
+    [F_ON] = {"on", KIND_BOOL, AT(on), 0, 0},
+    [F_VERIFIED] = {"verified", KIND_BOOL, AT(verified), 0, 0},
+    [F_CLASSIC] = {"classic", KIND_BOOL, AT(classic), 0, 0},
+    [F_EDITED] = {"edited", KIND_BOOL, AT(edited), 0, 0},
+    [F_REDACTED] = {"redacted", KIND_BOOL, AT(redacted), 0, 0},
+    [F_MINE] = {"mine", KIND_BOOL, AT(mine), 0, 0},
+    [F_NEW] = {"new", KIND_BOOL, AT(fresh), 0, 0},
+    [F_ITEMS] = {"items", KIND_LIST, AT(items), 0, 0},
+    [F_IN] = {"in", KIND_LIST, AT(in), 0, 0},
+    [F_OUT] = {"out", KIND_LIST, AT(out), 0, 0},
+    [F_REACTIONS] = {"reactions", KIND_LIST, AT(reactions), 0, 0},
+};
+
+/* A type as one side sends it: lists of fields, ended by F_END. */
+struct form {
+    enum message_side side;
+    enum message_type type;
+    const char *name;
+    unsigned char needs[14], may[12];
+};
+
+#define C MESSAGE_OF_CLIENT
+#define S MESSAGE_OF_SERVER
+#define L MESSAGE_OF_LIST
+/* What every logged message begins with. */
+#define LOGGED F_SEQ, F_AT, F_FROM, F_NICK
+
+static const struct form forms[] = {
+    {C, MESSAGE_JOIN, "join", {0}, {F_NICK, F_SECRET, F_SINCE, F_LAST}},
+    {C, MESSAGE_SAY, "say", {F_TEXT}, {F_ID, F_REPLY, F_ACTION}},
+    {C, MESSAGE_EDIT, "edit", {F_SEQ, F_TEXT}, {F_ID}},
+    {C, MESSAGE_REDACT, "redact", {F_SEQ}, {F_ID}},
+    {C, MESSAGE_REACT, "react", {F_SEQ, F_EMOJI}, {F_ID, F_ON}},
+    {C, MESSAGE_TOPIC, "topic", {F_TITLE}, {F_ID}},
+    {C, MESSAGE_NICK, "nick", {F_NICK}, {F_ID}},
+    {C, MESSAGE_TYPING, "typing", {0}, {F_ON}},
+    {C, MESSAGE_READ, "read", {F_SEQ}, {F_ROOM}},
+    {C, MESSAGE_WHISPER, "whisper", {F_TO, F_TEXT}, {F_ID}},
+    {C, MESSAGE_HISTORY, "history", {0}, {F_SINCE, F_UNTIL, F_BEFORE, F_LIMIT}},
+    {C, MESSAGE_SEARCH, "search", {F_QUERY}, {F_BEFORE, F_LIMIT}},
+    {C, MESSAGE_NAMES, "names", {0}, {F_AFTER}},
+    {C, MESSAGE_ROOMS, "rooms", {0}, {F_AFTER}},
+    {C, MESSAGE_OPEN, "open", {F_ROOM}, {F_TOPIC, F_ID}},
+    {S,
+     MESSAGE_WELCOME,
+     "welcome",
+     {F_PROTOCOL, F_ROOM, F_PORT, F_LOG, F_HEAD, F_FIRST, F_PEOPLE, F_ROSTER, F_ACCOUNT, F_NICK,
+      F_VERIFIED},
+     {F_VERSION, F_SERVER, F_TOPIC, F_READ, F_UNREAD, F_RATE}},
+    {S,
+     MESSAGE_SAY,
+     "say",
+     {LOGGED},
+     {F_ID, F_TEXT, F_REPLY, F_ACTION, F_CLASSIC, F_VERIFIED, F_EDITED, F_REDACTED, F_CHANGED,
+      F_REACTIONS}},
+    {S, MESSAGE_EDITED, "edited", {LOGGED, F_TARGET, F_TEXT}, {F_ID, F_VERIFIED}},
+    {S, MESSAGE_REDACTED, "redacted", {LOGGED, F_TARGET}, {F_ID, F_VERIFIED}},
+    {S, MESSAGE_REACTED, "reacted", {LOGGED, F_TARGET, F_EMOJI, F_ON}, {F_ID, F_VERIFIED}},
+    {S, MESSAGE_TOPIC, "topic", {LOGGED, F_TITLE}, {F_ID, F_VERIFIED}},
+    {S, MESSAGE_BATCH, "batch", {F_FROM, F_UNTIL, F_FIRST, F_HEAD, F_ITEMS}, {0}},
+    {S, MESSAGE_HEAD, "head", {F_HEAD, F_FIRST}, {0}},
+    {S, MESSAGE_HEADS, "heads", {F_ITEMS}, {0}},
+    {S, MESSAGE_PRESENCE, "presence", {F_ROSTER, F_PEOPLE}, {F_IN, F_OUT}},
+    {S, MESSAGE_NAMES, "names", {F_ROSTER, F_PEOPLE, F_ITEMS}, {F_NEXT}},
+    {S, MESSAGE_ROOMS, "rooms", {F_ITEMS}, {F_NEXT}},
+    {S,
+     MESSAGE_ROOM,
+     "room",
+     {F_ROOM, F_PORT},
+     {F_TOPIC, F_PEOPLE, F_HEAD, F_SAID, F_UNREAD, F_NEW, F_ID}},
+    {S, MESSAGE_YOU, "you", {F_ACCOUNT, F_NICK, F_VERIFIED}, {F_ID}},
+    {S, MESSAGE_READ, "read", {F_ROOM, F_SEQ, F_UNREAD}, {0}},
+    {S, MESSAGE_TYPING, "typing", {F_FROM, F_NICK, F_ON}, {0}},
+    {S, MESSAGE_WHISPER, "whisper", {F_AT, F_FROM, F_NICK, F_TO, F_TEXT}, {F_ID, F_VERIFIED}},
+    {S, MESSAGE_FOUND, "found", {F_QUERY, F_ITEMS}, {F_NEXT}},
+    {S, MESSAGE_ERROR, "error", {F_CODE, F_WHY}, {F_FIELD, F_ID, F_RETRY}},
+    {L, MESSAGE_PERSON, NULL, {F_ACCOUNT}, {F_NICK, F_IDLE, F_VERIFIED, F_CLASSIC}},
+    {L, MESSAGE_ROOM_ITEM, NULL, {F_ROOM}, {F_PORT, F_TOPIC, F_PEOPLE, F_HEAD, F_SAID, F_UNREAD}},
+    {L, MESSAGE_REACTION, NULL, {F_EMOJI, F_COUNT}, {F_MINE}},
+};
+
+#undef C
+#undef S
+#undef L
+
+#define FORMS (sizeof(forms) / sizeof(forms[0]))
+
+void
+message_init(struct message *message, enum message_type type)
+{
+    memset(message, 0, sizeof(*message));
+    for (size_t i = F_SEQ; i <= F_RETRY; i++)
+        *(int64_t *)(void *)((char *)message + fields[i].offset) = MESSAGE_ABSENT;
+    message->type = type;
+    message->on = true;
+}
+
+static const struct form *
+form_named(enum message_side side, const char *name)
+{
+    for (size_t i = 0; i < FORMS; i++)
+        if (forms[i].side == side && forms[i].name != NULL && strcmp(forms[i].name, name) == 0)
+            return &forms[i];
+    return NULL;
+}
+
+static const struct form *
+form_of(enum message_side side, enum message_type type)
+{
+    for (size_t i = 0; i < FORMS; i++)
+        if (forms[i].side == side && forms[i].type == type)
+            return &forms[i];
+    return NULL;
+}
+
+const char *
+message_type_name(enum message_type type)
+{
+    for (size_t i = 0; i < FORMS; i++)
+        if (forms[i].type == type && forms[i].name != NULL)
+            return forms[i].name;
+    return "element";
+}
+
+/* ---- Texts ---- */
+
+static bool
+is_one_of(const char *text, const char *also, bool capitals, const char *letters)
+{
+    for (; *text != '\0'; text++) {
+        bool lower = strchr(letters, *text) != NULL;
+        bool upper =
+            capitals && *text >= 'A' && *text <= 'Z' && strchr(letters, *text | 0x20) != NULL;
+        bool digit = *text >= '0' && *text <= '9';
+
+        if (!lower && !upper && !digit && strchr(also, *text) == NULL)
+            return false;
+    }
+    return true;
+}
+
+#define LETTERS "abcdefghijklmnopqrstuvwxyz"
+
+bool
+message_room_valid(const char *name)
+{
+    size_t length = strlen(name);
+
+    return length >= 1 && length <= MESSAGE_ROOM_MAX && is_one_of(name, "-_", false, LETTERS);
+}
+
+/* No C0 (but what `allowed` has), DEL, C1. The bytes are valid UTF-8: the JSON parser saw to it. */
+static bool
+has_no_controls(const char *text, const char *allowed)
+{
+    for (const unsigned char *c = (const unsigned char *)text; *c != '\0'; c++)
+        if ((*c < 0x20 && strchr(allowed, *c) == NULL) || *c == 0x7f ||
+            (*c == 0xc2 && c[1] >= 0x80 && c[1] < 0xa0))
+            return false;
+    return true;
+}
+
+/* NULL when the text is what the field may hold, else what is wrong. */
+static const char *
+text_fault(const struct field *field, const char *text)
+{
+    switch (field->kind) {
+    case KIND_TEXT:
+        return has_no_controls(text, "\n\t")
+                   ? NULL
+                   : "has control characters; only line feed and tab are allowed";
+    case KIND_LINE:
+        return has_no_controls(text, "") ? NULL : "has control characters";
+    case KIND_ID:
+        return is_one_of(text, "-_", true, LETTERS) ? NULL : "has others than A-Z a-z 0-9 - _";
+    case KIND_HEX:
+        return is_one_of(text, "", true, "abcdef") ? NULL : "is not hexadecimal";
+    default:
+        return is_one_of(text, "-_", false, LETTERS) ? NULL : "has others than a-z 0-9 - _";
+    }
+}
+
+/* ---- Reading ---- */
+
+static int
+bad_field(struct message_fault *fault, const struct field *field, const char *what)
+{
+    fault->code = "bad-field";
+    fault->field = field->name;
+    snprintf(fault->text, sizeof(fault->text), "%s %s", field->name, what);
+    return LAZYCHAT_INVALID;
+}
+
+static int
+bad_message(struct message_fault *fault, const char *what)
+{
+    fault->code = "bad-message";
+    fault->field = NULL;
+    snprintf(fault->text, sizeof(fault->text), "%s", what);
+    return LAZYCHAT_INVALID;
+}
+
+static int
+read_text(struct message *message, const struct field *field, const json_t *value,
+          struct message_fault *fault)
+{
+    size_t length = json_string_length(value);
+    const char *wrong;
+    char what[96];
+
+    if (!json_is_string(value))
+        return bad_field(fault, field, "is not a string");
+    if ((int64_t)length < field->min || (int64_t)length > field->max) {
+        snprintf(what, sizeof(what), "is %zu bytes long; %lld to %lld are allowed", length,
+                 (long long)field->min, (long long)field->max);
+        return bad_field(fault, field, what);
+    }
+    wrong = text_fault(field, json_string_value(value));
+    if (wrong != NULL)
+        return bad_field(fault, field, wrong);
+    *(const char **)(void *)((char *)message + field->offset) = json_string_value(value);
+    return LAZYCHAT_OK;
+}
+
+static int
+read_number(struct message *message, const struct field *field, const json_t *value,
+            struct message_fault *fault)
+{
+    json_int_t number = json_integer_value(value);
+    char what[96];
+
+    if (!json_is_integer(value))
+        return bad_field(fault, field, "is not an integer");
+    if (number < field->min || number > field->max) {
+        snprintf(what, sizeof(what), "is %lld; %lld to %lld are allowed", (long long)number,
+                 (long long)field->min, (long long)field->max);
+        return bad_field(fault, field, what);
+    }
+    *(int64_t *)(void *)((char *)message + field->offset) = number;
+    return LAZYCHAT_OK;
+}
+
+static int
+read_field(struct message *message, const struct field *field, const json_t *value,
+           struct message_fault *fault)
+{
+    char *member = (char *)message + field->offset;
+
+    switch (field->kind) {
+    case KIND_NUMBER:
+        return read_number(message, field, value, fault);
+    case KIND_BOOL:
+        if (!json_is_boolean(value))
+            return bad_field(fault, field, "is not true or false");
+        *(bool *)(void *)member = json_is_true(value);
+        return LAZYCHAT_OK;
+    case KIND_LIST:
+        if (!json_is_array(value))
+            return bad_field(fault, field, "is not an array");
+        *(const json_t **)(void *)member = value;
+        return LAZYCHAT_OK;
+    default:
+        return read_text(message, field, value, fault);
+    }
+}
+
+static int
+read_fields(struct message *message, const struct form *form, const json_t *object,
+            struct message_fault *fault)
+{
+    int error = LAZYCHAT_OK;
+
+    message_init(message, form->type);
+    for (const unsigned char *f = form->needs; *f != F_END && error == LAZYCHAT_OK; f++) {
+        const json_t *value = json_object_get(object, fields[*f].name);
+
+        error = value == NULL ? bad_field(fault, &fields[*f], "is missing")
+                              : read_field(message, &fields[*f], value, fault);
+    }
+    for (const unsigned char *f = form->may; *f != F_END && error == LAZYCHAT_OK; f++) {
+        const json_t *value = json_object_get(object, fields[*f].name);
+
+        if (value != NULL)
+            error = read_field(message, &fields[*f], value, fault);
+    }
+    return error;
+}
+
+/* Nested deeper than allowed? Brackets in strings do not count. */
+static bool
+too_deep(const char *bytes, size_t length)
+{
+    int depth = 0;
+    bool quoted = false;
+
+    for (size_t i = 0; i < length; i++) {
+        if (quoted && bytes[i] == '\\')
+            i++;
+        else if (bytes[i] == '"')
+            quoted = !quoted;
+        else if (!quoted && (bytes[i] == '{' || bytes[i] == '['))
+            depth++;
+        else if (!quoted && (bytes[i] == '}' || bytes[i] == ']'))
+            depth--;
+        if (depth > MESSAGE_DEPTH_MAX)
+            return true;
+    }
+    return false;
+}
+
+static json_t *
+load(const void *bytes, size_t length, struct message_fault *fault)
+{
+    json_error_t error;
+    json_t *json;
+    char what[160];
+
+    if (length > MESSAGE_MAX) {
+        snprintf(what, sizeof(what), "message of %zu bytes; %d are allowed", length, MESSAGE_MAX);
+        bad_message(fault, what);
+        return NULL;
+    }
+    if (too_deep(bytes, length)) {
+        bad_message(fault, "objects and arrays nested too deep");
+        return NULL;
+    }
+    json = json_loadb(bytes, length, JSON_REJECT_DUPLICATES, &error);
+    if (json == NULL) {
+        /* The parser's own words may quote the peer's bytes; they were checked to be UTF-8 or are
+         * not quoted, but need not be shown to say what is wrong. */
+        snprintf(what, sizeof(what), "not a JSON object in UTF-8 (at byte %d)", error.position);
+        bad_message(fault, what);
+    }
+    return json;
+}
+
+/* The id of a faulty message, so that its sender can tell which one it was. */
+static void
+take_id(const json_t *json, struct message_fault *fault)
+{
+    const json_t *id = json_object_get(json, "id");
+    size_t length = json_string_length(id);
+
+    if (length >= 1 && length <= MESSAGE_ID_MAX &&
+        text_fault(&fields[F_ID], json_string_value(id)) == NULL)
+        memcpy(fault->id, json_string_value(id), length + 1);
+}
+
+static int
+read_typed(struct message *message, enum message_side side, const json_t *json,
+           struct message_fault *fault)
+{
+    const json_t *type = json_object_get(json, "t");
+    const struct form *form;
+
+    if (!json_is_object(json))
+        return bad_message(fault, "not a JSON object");
+    if (!json_is_string(type))
+        return bad_message(fault, "no type: `t` is missing or not a string");
+    form = form_named(side, json_string_value(type));
+    if (form == NULL)
+        return LAZYCHAT_UNSUPPORTED;
+    take_id(json, fault);
+    return read_fields(message, form, json, fault);
+}
+
+int
+message_parse(struct message *message, enum message_side side, const void *bytes, size_t length,
+              struct message_fault *fault)
+{
+    json_t *json;
+    int error;
+
+    memset(fault, 0, sizeof(*fault));
+    json = load(bytes, length, fault);
+    if (json == NULL)
+        return LAZYCHAT_INVALID;
+    error = read_typed(message, side, json, fault);
+    if (error != LAZYCHAT_OK) {
+        json_decref(json);
+        return error;
+    }
+    message->json = json;
+    return LAZYCHAT_OK;
+}
+
+int
+message_element(const json_t *list, size_t index, enum message_type type, struct message *element)
+{
+    const json_t *json = json_array_get(list, index);
+    struct message_fault fault = {0};
+
+    if (!json_is_object(json))
+        return LAZYCHAT_INVALID;
+    if (type == MESSAGE_SAY)
+        return read_typed(element, MESSAGE_OF_SERVER, json, &fault);
+    return read_fields(element, form_of(MESSAGE_OF_LIST, type), json, &fault);
+}
+
+size_t
+message_count(const json_t *list)
+{
+    return json_array_size(list);
+}
+
+void
+message_free(struct message *message)
+{
+    if (message->json == NULL) { /* what message_add made */
+        json_decref(message->items);
+        json_decref(message->in);
+        json_decref(message->out);
+        json_decref(message->reactions);
+    }
+    json_decref(message->json);
+    message->items = message->in = message->out = message->reactions = message->json = NULL;
+}
+
+/* ---- Writing ---- */
+
+/* The value of a field, a new reference; NULL with *absent when there is none. */
+static json_t *
+value_of(const struct message *message, const struct field *field, bool needed, bool *absent)
+{
+    const char *member = (const char *)message + field->offset;
+    const char *text = *(const char *const *)(const void *)member;
+    bool is_default;
+
+    switch (field->kind) {
+    case KIND_NUMBER:
+        *absent = *(const int64_t *)(const void *)member == MESSAGE_ABSENT;
+        return *absent ? NULL : json_integer(*(const int64_t *)(const void *)member);
+    case KIND_BOOL:
+        is_default = *(const bool *)(const void *)member == (field->offset == AT(on));
+        *absent = is_default && !needed;
+        return *absent ? NULL : json_boolean(*(const bool *)(const void *)member);
+    case KIND_LIST:
+        *absent = *(json_t *const *)(const void *)member == NULL;
+        if (*absent && needed) {
+            *absent = false;
+            return json_array();
+        }
+        return *absent ? NULL : json_incref(*(json_t *const *)(const void *)member);
+    default:
+        *absent = text == NULL;
+        return *absent ? NULL : json_string(text);
+    }
+}
+
+static int
+write_fields(json_t *object, const struct message *message, const unsigned char *list, bool needed)
+{
+    for (; *list != F_END; list++) {
+        bool absent;
+        json_t *value = value_of(message, &fields[*list], needed, &absent);
+
+        if (absent && !needed)
+            continue;
+        if (value == NULL) /* bytes that are not UTF-8, or no memory, or not there at all */
+            return LAZYCHAT_INVALID;
+        if (json_object_set_new_nocheck(object, fields[*list].name, value) != 0)
+            return LAZYCHAT_NO_MEMORY;
+    }
+    return LAZYCHAT_OK;
+}
+
+static int
+write_message(json_t **result, const struct message *message, enum message_side side)
+{
+    const struct form *form = form_of(side, message->type);
+    json_t *object = json_object();
+    int error = LAZYCHAT_OK;
+
+    if (form == NULL || object == NULL) {
+        json_decref(object);
+        return form == NULL ? LAZYCHAT_INVALID : LAZYCHAT_NO_MEMORY;
+    }
+    if (form->name != NULL &&
+        json_object_set_new_nocheck(object, "t", json_string(form->name)) != 0)
+        error = LAZYCHAT_NO_MEMORY;
+    if (error == LAZYCHAT_OK)
+        error = write_fields(object, message, form->needs, true);
+    if (error == LAZYCHAT_OK)
+        error = write_fields(object, message, form->may, false);
+    if (error != LAZYCHAT_OK) {
+        json_decref(object);
+        return error;
+    }
+    *result = object;
+    return LAZYCHAT_OK;
+}
+
+int
+message_encode(const struct message *message, enum message_side side, void *buffer, size_t size)
+{
+    json_t *object;
+    int error = write_message(&object, message, side);
+    size_t length;
+
+    if (error != LAZYCHAT_OK)
+        return error;
+    length = json_dumpb(object, buffer, size, JSON_COMPACT);
+    json_decref(object);
+    if (length == 0)
+        return LAZYCHAT_NO_MEMORY;
+    return length > size ? LAZYCHAT_TOO_LARGE : (int)length;
+}
+
+int
+message_add(json_t **list, const struct message *element)
+{
+    enum message_side side =
+        form_of(MESSAGE_OF_LIST, element->type) != NULL ? MESSAGE_OF_LIST : MESSAGE_OF_SERVER;
+    json_t *object;
+    int error = write_message(&object, element, side);
+    size_t length;
+
+    if (error != LAZYCHAT_OK)
+        return error;
+    length = json_dumpb(object, NULL, 0, JSON_COMPACT);
+    if (*list == NULL)
+        *list = json_array();
+    if (json_array_append_new(*list, object) != 0)
+        return LAZYCHAT_NO_MEMORY;
+    return (int)length + 1; /* the comma */
+}
