@@ -23,6 +23,7 @@ struct line {
 
 struct classic {
     const char *host;
+    struct network *network;
     struct connection *connection;
     bool terminal; /* a person types here, and sees it */
     bool input_ended, leaving, lost;
@@ -181,19 +182,16 @@ take(struct classic *classic, const struct endpoint_event *event)
 static void
 wait_for_something(const struct classic *classic, int64_t deadline)
 {
-    struct pollfd polls[CONNECTION_FDS + 2];
-    int fds[CONNECTION_FDS];
-    size_t count = connection_fds(classic->connection, fds);
+    struct pollfd polls[] = {
+        {.fd = network_fd(classic->network), .events = POLLIN},
+        {.fd = classic->signals, .events = POLLIN},
+        {.fd = wants_input(classic) ? STDIN_FILENO : -1, .events = POLLIN},
+    };
     int64_t wait = deadline == ENDPOINT_NO_DEADLINE ? -1 : deadline - clock_ms();
 
-    for (size_t i = 0; i < count; i++)
-        polls[i] = (struct pollfd){.fd = fds[i], .events = POLLIN};
-    polls[count++] = (struct pollfd){.fd = classic->signals, .events = POLLIN};
-    if (wants_input(classic))
-        polls[count++] = (struct pollfd){.fd = STDIN_FILENO, .events = POLLIN};
     if (deadline != ENDPOINT_NO_DEADLINE && wait < 0)
         wait = 0;
-    poll(polls, count, wait > 60000 ? 60000 : (int)wait);
+    poll(polls, sizeof(polls) / sizeof(polls[0]), wait > 60000 ? 60000 : (int)wait);
 }
 
 /* SHUTDOWN: the server is told, and answers. */
@@ -290,6 +288,7 @@ loop(struct classic *classic, bool quiet)
 
     while (!classic->lost) {
         int64_t now = clock_ms();
+        int64_t receive_by = network_receive(classic->network, now);
         int64_t next = connection_turn(classic->connection, now);
         enum connection_state state = connection_state(classic->connection);
 
@@ -301,12 +300,13 @@ loop(struct classic *classic, bool quiet)
         }
         if (state == CONNECTION_OPEN)
             talk(classic);
-        connection_flush(classic->connection);
+        network_flush(classic->network);
         state = connection_state(classic->connection);
         if (state == CONNECTION_FAILED || state == CONNECTION_CLOSED || now >= leave_by)
             return;
         if (classic->leaving && leave_by == ENDPOINT_NO_DEADLINE)
             leave_by = now + LEAVE_MS;
+        next = receive_by < next ? receive_by : next;
         wait_for_something(classic, next < leave_by ? next : leave_by);
     }
 }
@@ -337,6 +337,18 @@ die_of(int number)
     sigprocmask(SIG_UNBLOCK, &set, NULL);
 }
 
+static int
+connect_to(struct classic *classic, const struct connection_config *config)
+{
+    struct connection_config own = *config;
+    int error = network_create(&classic->network);
+
+    if (error != LAZYCHAT_OK)
+        return error;
+    own.network = classic->network;
+    return connection_open(&classic->connection, &own, clock_ms());
+}
+
 int
 classic_run(const char *host, const struct connection_config *config, bool quiet)
 {
@@ -348,9 +360,8 @@ classic_run(const char *host, const struct connection_config *config, bool quiet
     classic.terminal = isatty(STDIN_FILENO) && isatty(STDOUT_FILENO);
     classic.input = malloc(ENDPOINT_MESSAGE_MAX);
     classic.output = malloc(ENDPOINT_MESSAGE_MAX * ESCAPE_FACTOR + 1);
-    error = classic.input == NULL || classic.output == NULL
-                ? LAZYCHAT_NO_MEMORY
-                : connection_open(&classic.connection, config, clock_ms());
+    error = classic.input == NULL || classic.output == NULL ? LAZYCHAT_NO_MEMORY
+                                                            : connect_to(&classic, config);
     if (error != LAZYCHAT_OK) {
         fprintf(stderr, "lazychat: cannot reach %s: %s\n", host, lazychat_strerror(error));
         status = EXIT_FAILURE;
@@ -359,6 +370,7 @@ classic_run(const char *host, const struct connection_config *config, bool quiet
         status = verdict(&classic);
     }
     connection_close(classic.connection);
+    network_destroy(classic.network);
     while (classic.first != NULL) {
         struct line *line = classic.first;
 

@@ -17,7 +17,8 @@
 #define CLASSIC_WINDOW   65536
 
 /* Talks until the input ends and its last line has come back, or the server goes. Returns the exit
- * status; says on stderr what went wrong. `quiet`: does not say how it is connected. */
+ * status; says on stderr what went wrong. config->network is ignored. `quiet`: does not say how it
+ * is connected. */
 int classic_run(const char *host, const struct connection_config *config, bool quiet);
 
 #endif

@@ -1,10 +1,6 @@
 /* connection.c: race the transports to a server, then be one association with it. */
 #include "connection.h"
 
-#include "endpoint_kernel.h"
-#include "endpoint_user.h"
-#include "link_udp.h"
-
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,7 +18,7 @@ struct attempt {
 };
 
 struct connection {
-    struct userland *userland; /* NULL: the kernel alone */
+    struct network *network;
     struct attempt attempts[ATTEMPTS_MAX];
     size_t count, begun;
     struct attempt *winner;
@@ -51,7 +47,7 @@ plan(struct connection *connection, const struct connection_config *config)
 
             if ((config->transports & order[t]) == 0 || connection->count == ATTEMPTS_MAX)
                 continue;
-            if (order[t] == CONNECTION_SCTP && !endpoint_kernel_available())
+            if (order[t] == CONNECTION_SCTP && !network_has_sctp(config->network))
                 continue;
             attempt->transport = order[t];
             attempt->address = config->addresses[i];
@@ -69,6 +65,7 @@ connection_open(struct connection **result, const struct connection_config *conf
 
     if (connection == NULL)
         return LAZYCHAT_NO_MEMORY;
+    connection->network = config->network;
     connection->profile = config->profile;
     connection->port = config->port;
     plan(connection, config);
@@ -84,49 +81,21 @@ connection_open(struct connection **result, const struct connection_config *conf
 
 /* ---- The race ---- */
 
-/* A UDP socket for each family that is tried, on any address and port. */
-static int
-need_udp(struct connection *connection, sa_family_t family)
-{
-    struct address any;
-    struct link *link;
-    int error;
-
-    if (connection->userland == NULL) {
-        error = userland_create(&connection->userland);
-        if (error != LAZYCHAT_OK)
-            return error;
-    }
-    for (const struct link *each = userland_links(connection->userland); each != NULL;
-         each = each->next)
-        if (each->local.any.sa_family == family)
-            return LAZYCHAT_OK;
-    address_parse(&any, family == AF_INET6 ? "::" : "0.0.0.0", 0);
-    error = link_udp_open(&link, &any);
-    return error != LAZYCHAT_OK ? error : userland_add_link(connection->userland, link);
-}
-
 static int
 open_endpoint(struct connection *connection, struct attempt *attempt)
 {
-    struct endpoint_config config = {.profile = connection->profile};
-    struct address any;
-    int error;
+    sa_family_t family = attempt->address.any.sa_family;
 
-    if (attempt->transport == CONNECTION_SCTP) {
-        address_parse(&any, attempt->address.any.sa_family == AF_INET6 ? "::" : "0.0.0.0", 0);
-        return endpoint_kernel_open(&attempt->endpoint, &any, 1, &config);
-    }
-    error = need_udp(connection, attempt->address.any.sa_family);
-    if (error != LAZYCHAT_OK)
-        return error;
-    return endpoint_user_open(&attempt->endpoint, connection->userland, &config);
+    if (attempt->transport == CONNECTION_SCTP)
+        return network_open_sctp(connection->network, family, connection->profile,
+                                 &attempt->endpoint);
+    return network_open_udp(connection->network, family, connection->profile, &attempt->endpoint);
 }
 
 static void
-end_attempt(struct attempt *attempt)
+end_attempt(struct connection *connection, struct attempt *attempt)
 {
-    endpoint_close(attempt->endpoint);
+    network_close(connection->network, attempt->endpoint);
     attempt->endpoint = NULL;
 }
 
@@ -143,7 +112,7 @@ begin_attempt(struct connection *connection, int64_t now)
                                           &attempt->assoc);
     }
     if (attempt->error != LAZYCHAT_OK) {
-        end_attempt(attempt);
+        end_attempt(connection, attempt);
         connection->next_attempt = now; /* no use in waiting for this one */
         return;
     }
@@ -160,7 +129,7 @@ won(struct connection *connection, struct attempt *winner)
     connection->state = CONNECTION_OPEN;
     for (size_t i = 0; i < connection->count; i++)
         if (&connection->attempts[i] != winner)
-            end_attempt(&connection->attempts[i]);
+            end_attempt(connection, &connection->attempts[i]);
     snprintf(connection->text, sizeof(connection->text), "%s, %s",
              transport_name(winner->transport), address_format(&winner->address, address));
 }
@@ -183,13 +152,13 @@ failed(struct connection *connection, bool timeout)
                           used > 0 ? "; " : "", transport_name(attempt->transport),
                           address_format(&attempt->address, address), why);
         used += length > 0 ? (size_t)length : 0;
-        end_attempt(attempt);
+        end_attempt(connection, attempt);
     }
 }
 
 /* What came for an attempt while nothing is open yet. True when it is up. */
 static bool
-attempt_turn(struct attempt *attempt)
+attempt_turn(struct connection *connection, struct attempt *attempt)
 {
     struct endpoint_event event;
 
@@ -197,7 +166,7 @@ attempt_turn(struct attempt *attempt)
         if (event.type == ENDPOINT_UP && event.assoc == attempt->assoc)
             return true;
         if (event.type == ENDPOINT_DOWN)
-            end_attempt(attempt);
+            end_attempt(connection, attempt);
     }
     return false;
 }
@@ -205,12 +174,14 @@ attempt_turn(struct attempt *attempt)
 static int64_t
 race(struct connection *connection, int64_t now)
 {
-    bool alive = false;
+    bool alive = false, began = false;
 
-    while (connection->begun < connection->count && connection->next_attempt <= now)
+    while (connection->begun < connection->count && connection->next_attempt <= now) {
         begin_attempt(connection, now);
+        began = true;
+    }
     for (size_t i = 0; i < connection->begun; i++) {
-        if (attempt_turn(&connection->attempts[i])) {
+        if (attempt_turn(connection, &connection->attempts[i])) {
             won(connection, &connection->attempts[i]);
             return now;
         }
@@ -220,6 +191,8 @@ race(struct connection *connection, int64_t now)
         connection->next_attempt = now;
         return now;
     }
+    if (began && alive)
+        return now; /* what it needs of the transport's timers, the next turn says */
     if (!alive || now >= connection->deadline) {
         failed(connection, alive);
         return now;
@@ -229,29 +202,11 @@ race(struct connection *connection, int64_t now)
 
 /* ---- A turn ---- */
 
-size_t
-connection_fds(const struct connection *connection, int *fds)
-{
-    size_t count = 0;
-
-    if (connection->userland != NULL)
-        fds[count++] = userland_fd(connection->userland);
-    for (size_t i = 0; i < connection->begun; i++) {
-        const struct endpoint *endpoint = connection->attempts[i].endpoint;
-
-        if (endpoint != NULL && endpoint_fd(endpoint) >= 0)
-            fds[count++] = endpoint_fd(endpoint);
-    }
-    return count;
-}
-
 int64_t
 connection_turn(struct connection *connection, int64_t now)
 {
     int64_t next = ENDPOINT_NO_DEADLINE;
 
-    if (connection->userland != NULL)
-        next = userland_receive(connection->userland, now);
     for (size_t i = 0; i < connection->begun; i++) {
         struct endpoint *endpoint = connection->attempts[i].endpoint;
         int64_t due = endpoint != NULL ? endpoint_tick(endpoint, now) : ENDPOINT_NO_DEADLINE;
@@ -277,6 +232,7 @@ connection_recv(struct connection *connection, struct endpoint_event *event)
     if (result == 1 && event->type == ENDPOINT_DOWN) {
         connection->state = CONNECTION_CLOSED;
         connection->reason = event->reason;
+        end_attempt(connection, connection->winner);
         return 0;
     }
     return result;
@@ -297,13 +253,6 @@ connection_shutdown(struct connection *connection)
         endpoint_shutdown(connection->winner->endpoint, connection->winner->assoc);
 }
 
-void
-connection_flush(struct connection *connection)
-{
-    if (connection->userland != NULL)
-        userland_flush(connection->userland);
-}
-
 enum connection_state
 connection_state(const struct connection *connection)
 {
@@ -314,6 +263,20 @@ enum endpoint_reason
 connection_reason(const struct connection *connection)
 {
     return connection->reason;
+}
+
+bool
+connection_reachable(const struct connection *connection)
+{
+    return connection->state == CONNECTION_OPEN &&
+           endpoint_reachable(connection->winner->endpoint, connection->winner->assoc);
+}
+
+enum connection_transport
+connection_way(const struct connection *connection, struct address *address)
+{
+    *address = connection->winner->address;
+    return connection->winner->transport;
 }
 
 const char *
@@ -328,7 +291,6 @@ connection_close(struct connection *connection)
     if (connection == NULL)
         return;
     for (size_t i = 0; i < connection->count; i++)
-        end_attempt(&connection->attempts[i]);
-    userland_destroy(connection->userland);
+        end_attempt(connection, &connection->attempts[i]);
     free(connection);
 }

@@ -546,6 +546,14 @@ endpoint_peer(const struct endpoint *endpoint, uint32_t assoc, struct address *a
     return true;
 }
 
+bool
+endpoint_reachable(const struct endpoint *endpoint, uint32_t assoc)
+{
+    const struct association *association = endpoint_find(endpoint, assoc);
+
+    return association != NULL && association->up && association->lost_at == ENDPOINT_NO_DEADLINE;
+}
+
 void
 endpoint_stats(const struct endpoint *endpoint, struct endpoint_stats *stats)
 {

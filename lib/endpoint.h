@@ -157,6 +157,9 @@ size_t endpoint_associations(const struct endpoint *endpoint);
 /* Where an association's peer is; false when there is no such association. */
 bool endpoint_peer(const struct endpoint *endpoint, uint32_t assoc, struct address *address);
 
+/* Whether any path of an association that is up is reachable, as PATH events have told. */
+bool endpoint_reachable(const struct endpoint *endpoint, uint32_t assoc);
+
 void endpoint_stats(const struct endpoint *endpoint, struct endpoint_stats *stats);
 
 /* What to poll for reading, or -1 where the transport has one for all its endpoints. */

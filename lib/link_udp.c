@@ -397,8 +397,8 @@ open_socket(struct link_udp *udp, const struct address *address)
     return address_from_sockaddr(&udp->link.local, (struct sockaddr *)&bound);
 }
 
-int
-link_udp_open(struct link **link, const struct address *address)
+static int
+open_link(struct link **link, const struct address *address, bool wildcard)
 {
     struct link_udp *udp = calloc(1, sizeof(*udp));
     int error = LAZYCHAT_NO_MEMORY;
@@ -408,7 +408,7 @@ link_udp_open(struct link **link, const struct address *address)
     udp->link.ops = &ops;
     udp->link.name = "udp";
     udp->link.fd = -1;
-    udp->wildcard = address_is_wildcard(address);
+    udp->wildcard = wildcard;
     udp->segments = true;
     udp->tunnel = tunnel_port();
     udp->in_bytes = malloc((size_t)IN_MESSAGES * IN_BYTES);
@@ -430,4 +430,19 @@ link_udp_open(struct link **link, const struct address *address)
 fail:
     close_link(&udp->link);
     return error;
+}
+
+int
+link_udp_open(struct link **link, const struct address *address)
+{
+    return open_link(link, address, address_is_wildcard(address));
+}
+
+int
+link_udp_open_client(struct link **link, sa_family_t family)
+{
+    struct address any;
+
+    address_parse(&any, family == AF_INET6 ? "::" : "0.0.0.0", 0);
+    return open_link(link, &any, false);
 }

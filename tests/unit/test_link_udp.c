@@ -251,6 +251,31 @@ test_answers_from_the_address_asked(void **state)
     }
 }
 
+/* A client is bound to no address: whichever of its own it was last reached at, the route says from
+ * where it sends. An INIT is what makes it answer here. */
+static void
+test_client_source_is_the_routes(void **state)
+{
+    uint8_t init[32] = {0x13, 0x88, 0x07, 0xdd, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 20,
+                        1,    2,    3,    4,    0, 1, 0, 0, 0, 3, 0, 3, 9, 9, 9, 9};
+    int stranger = udp_socket("127.0.0.1", NULL);
+    struct address client, from;
+    socklen_t size = sizeof(from);
+    uint8_t answer[2048];
+    struct link *link;
+
+    (void)state;
+    assert_int_equal(link_udp_open_client(&link, AF_INET), 0);
+    assert_int_equal(userland_add_link(net.userland, link), 0);
+    assert_int_equal(address_parse(&client, "127.0.0.5", address_port(&link->local)), 0);
+    crc32c_seal(init, sizeof(init));
+    assert_true(sendto(stranger, init, sizeof(init), 0, &client.any, sizeof(client.in)) > 0);
+    relay_until(recvfrom(stranger, answer, sizeof(answer), 0, &from.any, &size) > 0);
+    assert_int_equal(from.in.sin_addr.s_addr, htonl(INADDR_LOOPBACK));
+    assert_int_equal(address_port(&from), address_port(&link->local));
+    close(stranger);
+}
+
 int
 main(void)
 {
@@ -259,6 +284,7 @@ main(void)
         cmocka_unit_test_setup_teardown(test_strangers_move_nobody, begin, end),
         cmocka_unit_test_setup_teardown(test_out_of_the_blue, begin, end),
         cmocka_unit_test(test_answers_from_the_address_asked),
+        cmocka_unit_test_setup_teardown(test_client_source_is_the_routes, begin, end),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
