@@ -25,7 +25,7 @@ struct endpoint_user {
     uint16_t number;
     struct hash by_id;
     struct user_association *first;
-    int64_t looked; /* when all associations were last looked at */
+    int64_t looked; /* when all associations were last looked at, in LOOK_MS */
     bool look;      /* some may have to be reported */
 };
 
@@ -100,7 +100,8 @@ went_up(struct endpoint_user *user, const struct stack_event *event)
         peer_flow_up(userland_peers(user->userland), peer, association->ports);
 }
 
-/* How often all peers are looked at for silence, ms. */
+/* How often all peers are looked at for silence, ms; all endpoints do it at the same times, so that
+ * many of them do not wake their program more often than one. */
 #define LOOK_MS 500
 
 /* One whose reachability changed since it was last reported; false when there is none. A peer is
@@ -134,11 +135,11 @@ user_tick(struct endpoint *endpoint, int64_t now)
 {
     struct endpoint_user *user = (struct endpoint_user *)endpoint;
 
-    if (now - user->looked >= LOOK_MS) {
-        user->looked = now;
+    if (now / LOOK_MS != user->looked) {
+        user->looked = now / LOOK_MS;
         user->look = true;
     }
-    return user->first != NULL ? user->looked + LOOK_MS : ENDPOINT_NO_DEADLINE;
+    return user->first != NULL ? (user->looked + 1) * LOOK_MS : ENDPOINT_NO_DEADLINE;
 }
 
 static int
