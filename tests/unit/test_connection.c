@@ -111,6 +111,7 @@ struct server {
 };
 
 static bool kernel; /* which transport these runs are of */
+static const char *program;
 
 /* Returns once it serves. Port 0: any. */
 static struct server
@@ -130,8 +131,7 @@ server_start(bool of_kernel, uint16_t port)
         dup2(out[1], STDOUT_FILENO);
         close(out[0]);
         close(out[1]);
-        execl("/proc/self/exe", "test_connection", of_kernel ? "serve-kernel" : "serve-user", text,
-              (char *)NULL);
+        execl(program, program, of_kernel ? "serve-kernel" : "serve-user", text, (char *)NULL);
         _exit(127);
     }
     close(out[1]);
@@ -530,6 +530,7 @@ main(int argc, char **argv)
         {"kernel: UDP wins where SCTP is refused", test_udp_wins, NULL, end, kernel_row},
     };
 
+    program = argv[0];
     if (argc == 3 && strncmp(which, "serve-", 6) == 0)
         return serve(strcmp(which, "serve-kernel") == 0, (uint16_t)atoi(argv[2]));
     if (strcmp(which, "kernel") == 0)
