@@ -1,39 +1,12 @@
 /* escape.c: neutralises text from strangers. */
 #include "escape.h"
 
+#include "utf8.h"
+
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
-
-/* One character of UTF-8 by RFC 3629, section 4: no overlong form, no surrogate, nothing above
- * U+10FFFF. Returns its length, 0 when there is none. */
-static size_t
-decode(const uint8_t *bytes, size_t length, uint32_t *character)
-{
-    static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
-    size_t size;
-
-    if (bytes[0] < 0x80) {
-        *character = bytes[0];
-        return 1;
-    }
-    if (bytes[0] >= 0xf8 || bytes[0] < 0xc0)
-        return 0;
-    size = bytes[0] >= 0xf0 ? 4 : bytes[0] >= 0xe0 ? 3 : 2;
-    if (size > length)
-        return 0;
-    *character = bytes[0] & (0x7fu >> size);
-    for (size_t i = 1; i < size; i++) {
-        if ((bytes[i] & 0xc0) != 0x80)
-            return 0;
-        *character = *character << 6 | (bytes[i] & 0x3fu);
-    }
-    if (*character < least[size] || *character > 0x10ffff ||
-        (*character >= 0xd800 && *character <= 0xdfff))
-        return 0;
-    return size;
-}
 
 static bool
 is_hostile(uint32_t c)
@@ -67,7 +40,7 @@ escape(char *out, size_t size, const void *bytes, size_t length)
 
     while (done < length) {
         uint32_t character = from[done];
-        size_t taken = decode(from + done, length - done, &character);
+        size_t taken = utf8_decode(from + done, length - done, &character);
         char text[16];
         size_t width = taken;
 
