@@ -8,7 +8,6 @@
 
 #define RING_MIN   64
 #define MEMORY_MIN 16384
-#define MEMORY_LOW 262144 /* what an empty backlog keeps at the most */
 
 void
 backlog_init(struct backlog *backlog, size_t max)
@@ -138,12 +137,12 @@ backlog_get(const struct backlog *backlog, uint64_t number)
 }
 
 void
-backlog_clear(struct backlog *backlog)
+backlog_clear(struct backlog *backlog, size_t keep)
 {
     backlog->first = backlog->end;
     backlog->at = 0;
     backlog->bytes = 0;
-    if (backlog->size > MEMORY_LOW) {
+    if (backlog->size > keep) {
         free(backlog->memory);
         free(backlog->ring);
         backlog->memory = NULL;

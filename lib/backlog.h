@@ -13,6 +13,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#define BACKLOG_KEEP 262144 /* what one in use keeps while it is empty */
+
 struct endpoint_message;
 
 struct backlog {
@@ -35,8 +37,9 @@ int backlog_append(struct backlog *backlog, const struct endpoint_message *messa
  * append or clear. */
 const struct endpoint_message *backlog_get(const struct backlog *backlog, uint64_t number);
 
-/* Nobody is due anything any more: drop all, and give memory back if it was much. Numbers go on. */
-void backlog_clear(struct backlog *backlog);
+/* Nobody is due anything any more: drop all, and give the memory back if it is more than `keep`
+ * bytes. Numbers go on. */
+void backlog_clear(struct backlog *backlog, size_t keep);
 
 void backlog_free(struct backlog *backlog);
 

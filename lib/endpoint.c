@@ -53,6 +53,8 @@ endpoint_init(struct endpoint *endpoint, const struct endpoint_driver *driver,
     endpoint->profile = config->profile;
     endpoint->fd = -1;
     endpoint->next_lost = ENDPOINT_NO_DEADLINE;
+    endpoint->owner = config->owner;
+    agenda_add(config->agenda, &endpoint->entry, endpoint);
     backlog_init(&endpoint->backlog,
                  config->backlog_bytes != 0 ? config->backlog_bytes : ENDPOINT_BACKLOG_BYTES);
     return config->profile != NULL ? LAZYCHAT_OK : LAZYCHAT_INVALID;
@@ -104,7 +106,20 @@ behind_ends(struct endpoint *endpoint, struct association *association)
     association->behind = false;
     endpoint->stats.behind--;
     if (endpoint->stats.behind == 0 && endpoint->flushed == endpoint->backlog.end)
-        backlog_clear(&endpoint->backlog);
+        backlog_clear(&endpoint->backlog, BACKLOG_KEEP);
+}
+
+/* Nobody is here any more: an empty room costs no more than one that was never used. */
+static void
+give_back(struct endpoint *endpoint)
+{
+    free(endpoint->associations);
+    endpoint->associations = NULL;
+    endpoint->capacity = 0;
+    hash_free(&endpoint->by_id);
+    endpoint->flushed = endpoint->backlog.end;
+    endpoint->pending = 0;
+    backlog_clear(&endpoint->backlog, 0);
 }
 
 static void
@@ -120,6 +135,8 @@ association_remove(struct endpoint *endpoint, struct association *association)
         endpoint->up--;
     free(association->partial);
     free(association);
+    if (endpoint->count == 0)
+        give_back(endpoint);
 }
 
 /* ---- Receiving ---- */
@@ -339,23 +356,30 @@ endpoint_recv(struct endpoint *endpoint, struct endpoint_event *event)
 
     free(endpoint->whole);
     endpoint->whole = NULL;
+    endpoint->unread = true;
     if (endpoint->next_lost <= endpoint->now && take_lost(endpoint, event))
         return 1;
     do {
         memset(&raw, 0, sizeof(raw));
         result = endpoint->driver->recv(endpoint, &raw);
     } while (result == 1 && !take(endpoint, &raw, event));
+    endpoint->unread = result == 1;
     return result;
 }
 
 int64_t
 endpoint_tick(struct endpoint *endpoint, int64_t now)
 {
-    int64_t next = ENDPOINT_NO_DEADLINE;
-
     endpoint->now = now;
-    if (endpoint->driver->tick != NULL)
-        next = endpoint->driver->tick(endpoint, now);
+    endpoint->driver->tick(endpoint, now);
+    return endpoint_deadline(endpoint);
+}
+
+int64_t
+endpoint_deadline(const struct endpoint *endpoint)
+{
+    int64_t next = endpoint->driver->deadline(endpoint);
+
     return next < endpoint->next_lost ? next : endpoint->next_lost;
 }
 
@@ -398,6 +422,7 @@ endpoint_send(struct endpoint *endpoint, uint32_t assoc, const struct endpoint_m
     if (result == LAZYCHAT_WOULD_BLOCK) {
         association->next = endpoint->backlog.end;
         behind_begins(endpoint, association);
+        agenda_begin(&endpoint->entry); /* its deadline may be another now */
     }
     return result;
 }
@@ -417,9 +442,11 @@ endpoint_sendall(struct endpoint *endpoint, const struct endpoint_message *messa
     if (endpoint->pending + message->length > most)
         endpoint_flush(endpoint);
     result = backlog_append(&endpoint->backlog, message);
-    if (result == LAZYCHAT_OK)
-        endpoint->pending += message->length;
-    return result;
+    if (result != LAZYCHAT_OK)
+        return result;
+    endpoint->pending += message->length;
+    agenda_begin(&endpoint->entry);
+    return LAZYCHAT_OK;
 }
 
 /* By the driver's one call for all, as long as it can. */
@@ -471,7 +498,41 @@ endpoint_flush(struct endpoint *endpoint)
     endpoint->flushed = end;
     endpoint->pending = 0;
     if (endpoint->stats.behind == 0)
-        backlog_clear(&endpoint->backlog);
+        backlog_clear(&endpoint->backlog, BACKLOG_KEEP);
+}
+
+/* ---- One out of many ---- */
+
+struct endpoint *
+endpoint_next(struct agenda *agenda, int64_t now)
+{
+    struct endpoint *endpoint = agenda_next(agenda, now);
+
+    if (endpoint != NULL) {
+        endpoint_tick(endpoint, now);
+        endpoint->unread = true;
+    }
+    return endpoint;
+}
+
+void
+endpoint_wake(struct endpoint *endpoint)
+{
+    agenda_wake(&endpoint->entry);
+}
+
+int64_t
+endpoint_finish(struct agenda *agenda)
+{
+    struct endpoint *endpoint;
+
+    while ((endpoint = agenda_begun(agenda)) != NULL) {
+        endpoint_flush(endpoint);
+        if (endpoint->unread)
+            agenda_wake(&endpoint->entry);
+        agenda_set_deadline(&endpoint->entry, endpoint_deadline(endpoint));
+    }
+    return agenda_deadline(agenda);
 }
 
 /* ---- Beginning and ending ---- */
@@ -491,6 +552,7 @@ endpoint_connect(struct endpoint *endpoint, const struct address *addresses, siz
         return LAZYCHAT_NO_MEMORY;
     }
     association->address = addresses[0];
+    agenda_begin(&endpoint->entry);
     return LAZYCHAT_OK;
 }
 
@@ -527,6 +589,12 @@ endpoint_abort_all(struct endpoint *endpoint)
 {
     while (endpoint->count > 0)
         endpoint_abort(endpoint, endpoint->associations[endpoint->count - 1]->id);
+}
+
+void *
+endpoint_owner(const struct endpoint *endpoint)
+{
+    return endpoint->owner;
 }
 
 size_t
@@ -575,6 +643,7 @@ endpoint_close(struct endpoint *endpoint)
     if (endpoint == NULL)
         return;
     endpoint_abort_all(endpoint);
+    agenda_remove(&endpoint->entry);
     free(endpoint->associations);
     free(endpoint->whole);
     hash_free(&endpoint->by_id);

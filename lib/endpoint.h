@@ -12,7 +12,9 @@
  * Times are milliseconds of any clock that does not jump; the caller passes them in.
  *
  * A turn: endpoint_tick, endpoint_recv until there is no more, whatever that makes one say, and
- * endpoint_flush.
+ * endpoint_flush. With many endpoints, most of them quiet, give them an agenda and let a turn be:
+ * endpoint_recv of each that endpoint_next gives, whatever that makes one say on any of them, and
+ * endpoint_finish.
  *
  * The contract:
  *  - endpoint_recv gives whole messages and events, one a call, until there are no more.
@@ -27,6 +29,7 @@
 #define ENDPOINT_H
 
 #include "address.h"
+#include "agenda.h"
 #include "lazychat.h"
 
 #include <stdbool.h>
@@ -103,7 +106,9 @@ struct endpoint_config {
     uint16_t port; /* SCTP port; 0: any (for a client) */
     bool listen;   /* take associations that others begin */
     const struct endpoint_profile *profile;
-    size_t backlog_bytes; /* 0: ENDPOINT_BACKLOG_BYTES */
+    size_t backlog_bytes;  /* 0: ENDPOINT_BACKLOG_BYTES */
+    struct agenda *agenda; /* where it enters itself; NULL: nowhere. It outlives the endpoint */
+    void *owner;           /* for endpoint_owner */
 };
 
 struct endpoint_stats {
@@ -116,9 +121,15 @@ struct endpoint_stats {
 
 struct endpoint;
 
-/* Begin a turn: tells the time and applies what depends on it. Returns when to call again at the
- * latest, or ENDPOINT_NO_DEADLINE. */
+/* What the config said. */
+void *endpoint_owner(const struct endpoint *endpoint);
+
+/* Begin a turn: tells the time and applies what depends on it. Returns endpoint_deadline. */
 int64_t endpoint_tick(struct endpoint *endpoint, int64_t now);
+
+/* When to call endpoint_tick again at the latest, as things are now: what is received or said may
+ * change it. ENDPOINT_NO_DEADLINE without associations. */
+int64_t endpoint_deadline(const struct endpoint *endpoint);
 
 /* 1 and an event, 0 when there is none now, or an error of the transport. */
 int endpoint_recv(struct endpoint *endpoint, struct endpoint_event *event);
@@ -135,6 +146,18 @@ int endpoint_sendall(struct endpoint *endpoint, const struct endpoint_message *m
 /* End a turn: hand all that it said to the transport, each peer's together, so that it shares
  * packets. */
 void endpoint_flush(struct endpoint *endpoint);
+
+/* Begin a turn of one out of many: the next one of the agenda that has something to do, after
+ * endpoint_tick; NULL: no more. One that is not read to the end comes again in the next turn. */
+struct endpoint *endpoint_next(struct agenda *agenda, int64_t now);
+
+/* The descriptor of this endpoint can be read (or there is another reason to call endpoint_recv):
+ * endpoint_next will give it. Those of user space know by themselves. */
+void endpoint_wake(struct endpoint *endpoint);
+
+/* End the turn of all of them: endpoint_flush of those that said something. Returns the earliest
+ * deadline: INT64_MIN when one was not read to the end, or ENDPOINT_NO_DEADLINE. */
+int64_t endpoint_finish(struct agenda *agenda);
 
 /* Begin an association with SCTP port `port` at the addresses (user space: one, with its UDP port).
  * UP or DOWN follows. */

@@ -36,8 +36,9 @@ struct endpoint_driver {
                    uint16_t port, uint32_t *assoc);
     int (*shutdown)(struct endpoint *endpoint, uint32_t assoc);
     void (*abort)(struct endpoint *endpoint, uint32_t assoc);
-    /* What depends on time; returns the next deadline. NULL: nothing does. */
-    int64_t (*tick)(struct endpoint *endpoint, int64_t now);
+    /* What depends on time, and when there is something again; none without associations. */
+    void (*tick)(struct endpoint *endpoint, int64_t now);
+    int64_t (*deadline)(const struct endpoint *endpoint);
     /* Frees the driver's own part, and then the memory of the endpoint itself. */
     void (*close)(struct endpoint *endpoint);
 };
@@ -62,8 +63,11 @@ struct association {
 struct endpoint {
     const struct endpoint_driver *driver;
     const struct endpoint_profile *profile;
+    struct agenda_entry entry;
+    void *owner;
     int fd;
     int64_t now;
+    bool unread; /* endpoint_recv may have more */
     struct hash by_id;
     struct association **associations;
     size_t count, capacity, up;

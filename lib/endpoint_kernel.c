@@ -87,7 +87,7 @@ struct endpoint_kernel {
     uint64_t zero;         /* and this was `all` then */
     struct waiting full;   /* who met a full buffer */
     struct waiting closed; /* whose peer's window is, and who have nothing else to wait for */
-    uint8_t buffer[ENDPOINT_MESSAGE_MAX + 1];
+    uint8_t *buffer;       /* what is received; NULL while nobody is here */
 };
 
 /* ---- Associations ---- */
@@ -641,13 +641,15 @@ kernel_recv(struct endpoint *endpoint, struct endpoint_raw *raw)
 
     if (take_retry(kernel, &kernel->full, raw) || take_retry(kernel, &kernel->closed, raw))
         return 1;
+    if (kernel->buffer == NULL && (kernel->buffer = malloc(ENDPOINT_MESSAGE_MAX + 1)) == NULL)
+        return LAZYCHAT_NO_MEMORY;
     for (;;) {
         struct sockaddr_storage from = {0};
         union {
             struct cmsghdr align;
             uint8_t bytes[CMSG_SPACE(sizeof(struct sctp_rcvinfo))];
         } control;
-        struct iovec data = {kernel->buffer, sizeof(kernel->buffer)};
+        struct iovec data = {kernel->buffer, ENDPOINT_MESSAGE_MAX + 1};
         struct msghdr header = {.msg_name = &from,
                                 .msg_namelen = sizeof(from),
                                 .msg_iov = &data,
@@ -661,6 +663,10 @@ kernel_recv(struct endpoint *endpoint, struct endpoint_raw *raw)
 
             if (result == 1)
                 continue;
+            if (endpoint->count == 0) {
+                free(kernel->buffer);
+                kernel->buffer = NULL;
+            }
             return result;
         }
         if (length == 0)
@@ -687,37 +693,47 @@ is_due(const struct waiting *list, int64_t now)
     return list->first < list->end && now >= list->at;
 }
 
-/* Let at most so many of the list try again, if it is time; returns when it is next. */
-static int64_t
+/* Let at most so many of the list try again, if it is time. */
+static void
 retry(struct waiting *list, int64_t now, int64_t wait, size_t most)
 {
     size_t count = list->end - list->first;
 
     if (count == 0) {
         list->first = list->end = 0;
-        return ENDPOINT_NO_DEADLINE;
+        return;
     }
     if (is_due(list, now)) {
         list->ready = count < most ? count : most;
         list->at = now + wait;
     }
-    return list->at;
 }
 
 /* Those who met a full buffer try again as soon as there is room, whoever made it. */
-static int64_t
+static void
 kernel_tick(struct endpoint *endpoint, int64_t now)
 {
     struct endpoint_kernel *kernel = (struct endpoint_kernel *)endpoint;
-    int64_t next = endpoint->count > 0 ? now + LOOK_MS : ENDPOINT_NO_DEADLINE;
-    int64_t full, closed;
 
     if (is_due(&kernel->full, now))
         look(kernel);
-    full = retry(&kernel->full, now, RETRY_MS, kernel->queued < kernel->send_buffer ? SIZE_MAX : 0);
-    closed = retry(&kernel->closed, now, WINDOW_MS, WINDOW_LOOKS);
-    next = full < next ? full : next;
-    return closed < next ? closed : next;
+    retry(&kernel->full, now, RETRY_MS, kernel->queued < kernel->send_buffer ? SIZE_MAX : 0);
+    retry(&kernel->closed, now, WINDOW_MS, WINDOW_LOOKS);
+}
+
+static int64_t
+kernel_deadline(const struct endpoint *endpoint)
+{
+    const struct endpoint_kernel *kernel = (const struct endpoint_kernel *)endpoint;
+    int64_t next = endpoint->now + LOOK_MS;
+
+    if (endpoint->count == 0)
+        return ENDPOINT_NO_DEADLINE;
+    if (kernel->full.first < kernel->full.end && kernel->full.at < next)
+        next = kernel->full.at;
+    if (kernel->closed.first < kernel->closed.end && kernel->closed.at < next)
+        next = kernel->closed.at;
+    return next;
 }
 
 /* ---- Opening and closing ---- */
@@ -735,6 +751,7 @@ kernel_close(struct endpoint *endpoint)
     hash_free(&kernel->by_id);
     free(kernel->full.ids);
     free(kernel->closed.ids);
+    free(kernel->buffer);
     free(kernel);
 }
 
@@ -746,6 +763,7 @@ static const struct endpoint_driver driver = {
     .shutdown = kernel_shutdown,
     .abort = kernel_abort,
     .tick = kernel_tick,
+    .deadline = kernel_deadline,
     .close = kernel_close,
 };
 

@@ -53,6 +53,8 @@ remember(struct endpoint_user *user, uint32_t assoc, struct peer *peer, uint16_t
     association->next = user->first;
     if (user->first != NULL)
         user->first->prev = association;
+    else
+        stack_occupied(user->port, true);
     user->first = association;
     memcpy(&association->ports, ports, sizeof(ports));
     peer_hold(userland_peers(user->userland), peer);
@@ -81,6 +83,10 @@ forget(struct endpoint_user *user, uint32_t assoc)
         association->next->prev = association->prev;
     hash_remove(&user->by_id, &association->by_id);
     free(association);
+    if (user->first == NULL) {
+        hash_free(&user->by_id);
+        stack_occupied(user->port, false);
+    }
 }
 
 /* The association is up: from here on its peer's packets are known by their tag. */
@@ -130,7 +136,7 @@ find_silent(struct endpoint_user *user, struct endpoint_raw *raw)
     return false;
 }
 
-static int64_t
+static void
 user_tick(struct endpoint *endpoint, int64_t now)
 {
     struct endpoint_user *user = (struct endpoint_user *)endpoint;
@@ -139,6 +145,13 @@ user_tick(struct endpoint *endpoint, int64_t now)
         user->looked = now / LOOK_MS;
         user->look = true;
     }
+}
+
+static int64_t
+user_deadline(const struct endpoint *endpoint)
+{
+    const struct endpoint_user *user = (const struct endpoint_user *)endpoint;
+
     return user->first != NULL ? (user->looked + 1) * LOOK_MS : ENDPOINT_NO_DEADLINE;
 }
 
@@ -233,6 +246,7 @@ static const struct endpoint_driver driver = {
     .shutdown = user_shutdown,
     .abort = user_abort,
     .tick = user_tick,
+    .deadline = user_deadline,
     .close = user_close,
 };
 
@@ -263,7 +277,7 @@ endpoint_user_open(struct endpoint **endpoint, struct userland *userland,
     for (int tries = 0; error == LAZYCHAT_OK; tries++) {
         if (config->port == 0)
             own.port = any_port();
-        error = stack_open(userland_stack(userland), &own, &user->port);
+        error = stack_open(userland_stack(userland), &own, &user->base.entry, &user->port);
         if (error != LAZYCHAT_IN_USE || config->port != 0 || tries == 100)
             break;
         error = LAZYCHAT_OK;

@@ -1,6 +1,6 @@
 /* stack.h: a user-space SCTP stack as seen from outside: packets in, packets out, time a parameter.
  *
- * The ten functions that another engine would have to offer to take usrsctp's place. A stack owns
+ * The few functions that another engine would have to offer to take usrsctp's place. A stack owns
  * the associations (RFC 9260); it does no I/O, starts no thread, reads no clock of its own that
  * matters and calls nobody but `output`. It knows peers only as small numbers: what address a
  * number stands for is the links' business. Packets are whole SCTP packets, common header first;
@@ -45,11 +45,17 @@ void stack_input(struct stack *stack, uint32_t peer, const uint8_t *packet, size
  * again at the latest. */
 int64_t stack_advance(struct stack *stack, int64_t now);
 
-/* LAZYCHAT_IN_USE when another port of the stack has the number. */
-int stack_open(struct stack *stack, const struct endpoint_config *config, struct stack_port **port);
+/* LAZYCHAT_IN_USE when another port of the stack has the number. The entry is woken when stack_recv
+ * may have something. */
+int stack_open(struct stack *stack, const struct endpoint_config *config,
+               struct agenda_entry *entry, struct stack_port **port);
 
 /* Aborts its associations. */
 void stack_close(struct stack_port *port);
+
+/* Whether the port has associations: only then have timers something for it, and it needs memory.
+ * To be called when that changes. */
+void stack_occupied(struct stack_port *port, bool occupied);
 
 int stack_connect(struct stack_port *port, uint32_t peer, uint16_t remote_port, uint32_t *assoc);
 

@@ -20,6 +20,7 @@
 #define INIT_ATTEMPTS  5
 #define LOW_WATER      (SEND_BUFFER / 2) /* one who had no room has again when less than this waits */
 #define COMMON_HEADER  12                /* which usrsctp leaves out when it says MTU */
+#define PORT_BUCKETS   64 /* of a port's associations by the other's port: used as they begin */
 
 /* How much waits to be sent or acknowledged: usrsctp answers it, but its installed header leaves it
  * out (netinet/sctp.h, netinet/sctp_uio.h). */
@@ -36,25 +37,26 @@ struct stack {
     int64_t ticked;      /* usrsctp has been told of all time up to here; 0: of none */
     int64_t active;      /* when a packet last came or went */
     bool busy;           /* one did since stack_advance was last called */
-    uint64_t ticks;      /* how often that was */
     int64_t tick;        /* the finest that a port's profile wants */
     uint64_t inputs;     /* packets that came */
     size_t ports;
+    struct stack_port *occupied; /* those that timers may make events for */
 };
 
 struct stack_port {
     struct stack *stack;
     struct socket *socket;
     uint16_t number;
-    bool readable;       /* usrsctp said so, and it was not read to the end since */
-    uint64_t read_ticks; /* it was read to the end after so many ticks: timers make events too, and
-                            usrsctp does not say so */
+    struct agenda_entry *entry;
+    bool readable; /* usrsctp said so, and it was not read to the end since */
+    bool is_occupied;
+    struct stack_port *prev, *next; /* the others that are occupied */
     bool nagle;        /* small messages wait for those that follow, while something is in flight */
     uint32_t *blocked; /* associations that a DRAINED is due to */
     size_t blocked_count, blocked_size;
     size_t looked, to_look; /* how many of them were looked at in this turn, and will be */
     uint64_t looked_inputs; /* stack->inputs then */
-    _Alignas(8) uint8_t buffer[ENDPOINT_MESSAGE_MAX + 1];
+    uint8_t *buffer;        /* what is received; NULL while nobody is here */
 };
 
 static struct stack *the_stack;
@@ -94,9 +96,9 @@ stack_create(struct stack **stack, const struct stack_config *config)
         return LAZYCHAT_NO_MEMORY;
     (*stack)->config = *config;
     (*stack)->tick = QUIET_TICK_MS;
-    /* Room for thousands of associations in the hashes; read at init only. */
+    /* Room for thousands of associations, all ports together; read at init only. */
     usrsctp_tunable_set_sctp_hashtblsize(4096);
-    usrsctp_tunable_set_sctp_pcbtblsize(1024);
+    usrsctp_tunable_set_sctp_pcbtblsize(PORT_BUCKETS);
     usrsctp_init_nothreads(0, output, NULL);
     usrsctp_enable_crc32c_offload();
     usrsctp_sysctl_set_sctp_blackhole(0); /* ABORT where nobody listens: a client knows at once */
@@ -140,6 +142,22 @@ stack_input(struct stack *stack, uint32_t peer, const uint8_t *packet, size_t le
     usrsctp_conninput(peer_to_pointer(peer), packet, length, 0);
 }
 
+static void
+wake(struct stack_port *port)
+{
+    port->readable = true;
+    agenda_wake(port->entry);
+}
+
+/* Timers make events too, and usrsctp does not say so. */
+static void
+look_after_timers(struct stack *stack)
+{
+    for (struct stack_port *port = stack->occupied; port != NULL; port = port->next)
+        if ((usrsctp_get_events(port->socket) & SCTP_EVENT_READ) != 0)
+            wake(port);
+}
+
 /* A tick walks all of usrsctp's timers, so there are not more than are needed: fine ones while
  * packets come and go, coarse ones for the heartbeats of a quiet stack. */
 int64_t
@@ -156,7 +174,7 @@ stack_advance(struct stack *stack, int64_t now)
     if (now - stack->ticked >= tick) {
         usrsctp_handle_timers((uint32_t)(now - stack->ticked));
         stack->ticked = now;
-        stack->ticks++;
+        look_after_timers(stack);
     }
     return stack->ports > 0 ? stack->ticked + tick : ENDPOINT_NO_DEADLINE;
 }
@@ -168,7 +186,7 @@ upcall(struct socket *socket, void *port, int flags)
 {
     (void)socket;
     (void)flags;
-    ((struct stack_port *)port)->readable = true;
+    wake(port);
 }
 
 static int
@@ -226,8 +244,21 @@ configure(struct stack_port *port, const struct endpoint_profile *profile)
     return failed == 0 ? LAZYCHAT_OK : LAZYCHAT_SYSTEM;
 }
 
+/* What is of no use to a port with nobody in. */
+static void
+give_back(struct stack_port *port)
+{
+    free(port->buffer);
+    free(port->blocked);
+    port->buffer = NULL;
+    port->blocked = NULL;
+    port->blocked_count = port->blocked_size = 0;
+    port->to_look = 0;
+}
+
 int
-stack_open(struct stack *stack, const struct endpoint_config *config, struct stack_port **result)
+stack_open(struct stack *stack, const struct endpoint_config *config, struct agenda_entry *entry,
+           struct stack_port **result)
 {
     struct stack_port *port = calloc(1, sizeof(*port));
     struct sockaddr_conn local = {.sconn_family = AF_CONN, .sconn_port = htons(config->port)};
@@ -236,6 +267,7 @@ stack_open(struct stack *stack, const struct endpoint_config *config, struct sta
     if (port == NULL)
         return LAZYCHAT_NO_MEMORY;
     port->stack = stack;
+    port->entry = entry;
     port->number = config->port;
     port->socket = usrsctp_socket(AF_CONN, SOCK_SEQPACKET, IPPROTO_SCTP, NULL, NULL, 0, NULL);
     if (port->socket == NULL) {
@@ -262,14 +294,40 @@ fail:
 }
 
 void
+stack_occupied(struct stack_port *port, bool occupied)
+{
+    struct stack *stack = port->stack;
+
+    if (occupied == port->is_occupied)
+        return;
+    port->is_occupied = occupied;
+    if (occupied) {
+        port->next = stack->occupied;
+        if (port->next != NULL)
+            port->next->prev = port;
+        stack->occupied = port;
+        return;
+    }
+    if (port->prev != NULL)
+        port->prev->next = port->next;
+    else
+        stack->occupied = port->next;
+    if (port->next != NULL)
+        port->next->prev = port->prev;
+    port->prev = port->next = NULL;
+    give_back(port);
+}
+
+void
 stack_close(struct stack_port *port)
 {
     if (port == NULL)
         return;
+    stack_occupied(port, false);
     usrsctp_set_upcall(port->socket, NULL, NULL);
     usrsctp_close(port->socket);
     port->stack->ports--;
-    free(port->blocked);
+    give_back(port);
     free(port);
 }
 
@@ -452,11 +510,19 @@ find_drained(struct stack_port *port, struct endpoint_raw *raw)
     return false;
 }
 
+static bool
+take_buffer(struct stack_port *port)
+{
+    if (port->buffer == NULL)
+        port->buffer = malloc(ENDPOINT_MESSAGE_MAX + 1);
+    return port->buffer != NULL;
+}
+
 int
 stack_recv(struct stack_port *port, struct stack_event *event)
 {
-    if (port->read_ticks != port->stack->ticks)
-        port->readable = true;
+    if (port->readable && !take_buffer(port))
+        return LAZYCHAT_NO_MEMORY;
     while (port->readable) {
         struct sockaddr_conn from = {0};
         socklen_t from_length = sizeof(from);
@@ -464,13 +530,14 @@ stack_recv(struct stack_port *port, struct stack_event *event)
         socklen_t info_length = sizeof(info);
         unsigned int type = 0;
         int flags = 0;
-        ssize_t length = usrsctp_recvv(port->socket, port->buffer, sizeof(port->buffer),
+        ssize_t length = usrsctp_recvv(port->socket, port->buffer, ENDPOINT_MESSAGE_MAX + 1,
                                        (struct sockaddr *)&from, &from_length, &info, &info_length,
                                        &type, &flags);
 
         if (length <= 0) { /* SCTP has no empty user message: 0 says that all is read */
             port->readable = false;
-            port->read_ticks = port->stack->ticks;
+            if (!port->is_occupied)
+                give_back(port);
             break;
         }
         memset(event, 0, sizeof(*event));

@@ -69,7 +69,7 @@ test_keeps_the_newest(void **state)
             assert_true(backlog.size <= 20000);
             check(&backlog, lengths[i]);
             if (n % 1000 == 999)
-                backlog_clear(&backlog);
+                backlog_clear(&backlog, BACKLOG_KEEP);
         }
         backlog_free(&backlog);
     }
@@ -102,7 +102,7 @@ test_larger_than_the_limit(void **state)
     assert_int_equal(backlog.first, 1);
     append(&backlog, 2, 10);
     assert_true(backlog.first <= 2);
-    backlog_clear(&backlog);
+    backlog_clear(&backlog, BACKLOG_KEEP);
     assert_int_equal(backlog.bytes, 0);
     assert_int_equal(backlog.first, 3);
     append(&backlog, 3, 10);
