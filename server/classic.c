@@ -24,7 +24,7 @@ classic_open(struct classic **result, struct transport *transport, uint16_t port
 
     if (classic == NULL)
         return LAZYCHAT_NO_MEMORY;
-    count = transport_endpoints(transport, port, classic->endpoints, errors);
+    count = transport_endpoints(transport, port, classic, classic->endpoints, errors);
     if (count < 0) {
         free(classic);
         return count;
@@ -125,28 +125,16 @@ take(struct classic *classic, const struct transport_endpoint *from,
     }
 }
 
-int64_t
-classic_turn(struct classic *classic, int64_t now)
+void
+classic_turn(struct classic *classic, struct endpoint *endpoint)
 {
-    int64_t next = ENDPOINT_NO_DEADLINE;
+    const struct transport_endpoint *from = classic->endpoints;
+    struct endpoint_event event;
 
-    for (size_t i = 0; i < classic->count; i++) {
-        const struct transport_endpoint *from = &classic->endpoints[i];
-        int64_t due = endpoint_tick(from->endpoint, now);
-        struct endpoint_event event;
-        int taken = 0;
-
-        while (taken < TURN_EVENTS && endpoint_recv(from->endpoint, &event) == 1) {
-            take(classic, from, &event);
-            taken++;
-        }
-        if (taken == TURN_EVENTS) /* there may be more: come back at once */
-            due = now;
-        next = due < next ? due : next;
-    }
-    for (size_t i = 0; i < classic->count; i++)
-        endpoint_flush(classic->endpoints[i].endpoint);
-    return next;
+    while (from->endpoint != endpoint)
+        from++;
+    for (int taken = 0; taken < TURN_EVENTS && endpoint_recv(endpoint, &event) == 1; taken++)
+        take(classic, from, &event);
 }
 
 void

@@ -17,11 +17,11 @@ struct classic;
 int classic_open(struct classic **classic, struct transport *transport, uint16_t port,
                  FILE *errors);
 
-/* Its endpoints, for the loop to poll. */
+/* Its endpoints, for start-up messages; it is their owner. */
 const struct transport_endpoint *classic_endpoints(const struct classic *classic, size_t *count);
 
-/* Read what has come and say it to all. Returns when to call again at the latest. */
-int64_t classic_turn(struct classic *classic, int64_t now);
+/* Read what has come on one of them, as transport_ready gives it, and say it to all. */
+void classic_turn(struct classic *classic, struct endpoint *endpoint);
 
 /* SHUTDOWN with everyone; whoever comes from now on is aborted. */
 void classic_shutdown(struct classic *classic);

@@ -12,10 +12,25 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#define EVENTS 16
+
 struct loop {
     int epoll;
     int signals;
+    struct epoll_event events[EVENTS]; /* the first `count`, of which `given` were asked for */
+    int count, given;
 };
+
+/* The signals' tag is NULL. */
+static int
+watch(struct loop *loop, int fd, void *tag)
+{
+    struct epoll_event event = {.events = EPOLLIN, .data.ptr = tag};
+
+    if (fd < 0 || epoll_ctl(loop->epoll, EPOLL_CTL_ADD, fd, &event) == 0)
+        return LAZYCHAT_OK;
+    return error_from_errno(errno);
+}
 
 int
 loop_create(struct loop **result)
@@ -32,7 +47,7 @@ loop_create(struct loop **result)
     signal(SIGPIPE, SIG_IGN);
     loop->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
     loop->epoll = epoll_create1(EPOLL_CLOEXEC);
-    if (loop->signals < 0 || loop->epoll < 0 || loop_watch(loop, loop->signals) != LAZYCHAT_OK) {
+    if (loop->signals < 0 || loop->epoll < 0 || watch(loop, loop->signals, NULL) != LAZYCHAT_OK) {
         int error = error_from_errno(errno);
 
         loop_destroy(loop);
@@ -55,26 +70,35 @@ loop_destroy(struct loop *loop)
 }
 
 int
-loop_watch(struct loop *loop, int fd)
+loop_watch(struct loop *loop, int fd, void *tag)
 {
-    struct epoll_event event = {.events = EPOLLIN, .data.fd = fd};
-
-    if (fd < 0 || epoll_ctl(loop->epoll, EPOLL_CTL_ADD, fd, &event) == 0)
-        return LAZYCHAT_OK;
-    return error_from_errno(errno);
+    return watch(loop, fd, tag);
 }
 
 int
 loop_wait(struct loop *loop, int64_t deadline)
 {
-    struct epoll_event events[16];
     struct signalfd_siginfo info;
     int64_t wait = deadline == INT64_MAX ? -1 : deadline - clock_ms();
 
     if (deadline != INT64_MAX && wait < 0)
         wait = 0;
-    epoll_wait(loop->epoll, events, 16, wait > INT_MAX ? INT_MAX : (int)wait);
+    loop->count =
+        epoll_wait(loop->epoll, loop->events, EVENTS, wait > INT_MAX ? INT_MAX : (int)wait);
+    loop->given = 0;
     if (read(loop->signals, &info, sizeof(info)) == sizeof(info))
         return (int)info.ssi_signo;
     return 0;
+}
+
+void *
+loop_ready(struct loop *loop)
+{
+    while (loop->given < loop->count) {
+        void *tag = loop->events[loop->given++].data.ptr;
+
+        if (tag != NULL)
+            return tag;
+    }
+    return NULL;
 }

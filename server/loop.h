@@ -14,11 +14,16 @@ struct loop;
 int loop_create(struct loop **loop);
 void loop_destroy(struct loop *loop);
 
-/* Wake up when `fd` can be read; level-triggered. -1 is ignored. */
-int loop_watch(struct loop *loop, int fd);
+/* Wake up when `fd` can be read; level-triggered. -1 is ignored. The tag tells it from others; not
+ * NULL. It is watched until it is closed. */
+int loop_watch(struct loop *loop, int fd, void *tag);
 
 /* Wait until something can be read, `deadline` is reached or a signal came. Returns the signal, 0
  * for none. */
 int loop_wait(struct loop *loop, int64_t deadline);
+
+/* The tag of the next descriptor that can be read since loop_wait, each once; NULL: no more. Those
+ * beyond the sixteenth come after the next loop_wait. */
+void *loop_ready(struct loop *loop);
 
 #endif

@@ -11,6 +11,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #define COMMAND_MAX (PATH_MAX + 64)
@@ -123,6 +124,18 @@ print_ways(const struct settings *settings, const struct transport *transport)
     fflush(stdout);
 }
 
+/* Read all, act, send all. Returns when the next turn is due at the latest. */
+static int64_t
+turn(struct transport *transport, struct classic *classic)
+{
+    struct endpoint *endpoint;
+
+    transport_receive(transport, clock_ms());
+    while ((endpoint = transport_ready(transport)) != NULL)
+        classic_turn(classic, endpoint);
+    return transport_flush(transport);
+}
+
 /* Everyone is told (SHUTDOWN); who has not answered in time is aborted. A second signal ends the
  * wait. */
 static void
@@ -134,13 +147,8 @@ leave(struct loop *loop, struct transport *transport, struct classic *classic)
     classic_shutdown(classic);
     transport_flush(transport);
     while (classic_associations(classic) > 0 && clock_ms() < deadline) {
-        int64_t now, next, due;
+        int64_t next = turn(transport, classic);
 
-        now = clock_ms();
-        next = transport_receive(transport, now);
-        due = classic_turn(classic, now);
-        next = due < next ? due : next;
-        transport_flush(transport);
         if (classic_associations(classic) > 0 &&
             loop_wait(loop, next < deadline ? next : deadline) != 0)
             break;
@@ -150,22 +158,28 @@ leave(struct loop *loop, struct transport *transport, struct classic *classic)
     transport_flush(transport);
 }
 
-/* Turn after turn: read all, act, send all, wait. */
+/* Turn after turn, until a signal comes. */
 static void
 run(struct loop *loop, struct transport *transport, struct classic *classic)
 {
     int number = 0;
 
-    while (number == 0) {
-        int64_t now = clock_ms();
-        int64_t next = transport_receive(transport, now);
-        int64_t due = classic_turn(classic, now);
-
-        transport_flush(transport);
-        number = loop_wait(loop, due < next ? due : next);
-    }
+    while (number == 0)
+        number = loop_wait(loop, turn(transport, classic));
     logger_write(LOGGER_INFO, "signal", "number=%d name=%s", number, sigabbrev_np(number));
     leave(loop, transport, classic);
+}
+
+/* A kernel endpoint is a descriptor, and a room has one for each listener. */
+static void
+raise_file_limit(void)
+{
+    struct rlimit files;
+
+    if (getrlimit(RLIMIT_NOFILE, &files) != 0)
+        return;
+    files.rlim_cur = files.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &files);
 }
 
 static int
@@ -186,13 +200,12 @@ serve(const struct settings *settings)
     if (error == LAZYCHAT_OK)
         error = classic_open(&classic, transport, (uint16_t)settings->classic_port, stderr);
     if (error == LAZYCHAT_OK) {
-        loop_watch(loop, transport_fd(transport));
+        loop_watch(loop, transport_fd(transport), transport);
         endpoints = classic_endpoints(classic, &count);
         for (size_t i = 0; i < count; i++) {
             struct endpoint_stats stats;
 
             endpoint_stats(endpoints[i].endpoint, &stats);
-            loop_watch(loop, endpoint_fd(endpoints[i].endpoint));
             logger_write(LOGGER_INFO, "open", "room=classic transport=%s port=%u sendall=%s",
                          endpoints[i].name, settings->classic_port, stats.sendall);
         }
@@ -243,5 +256,6 @@ main(int argc, char **argv)
         return OPTION_EXIT_USAGE;
     }
     logger_set_level(settings.log_level);
+    raise_file_limit();
     return serve(&settings);
 }

@@ -3,11 +3,16 @@
 
 #include "endpoint_kernel.h"
 #include "endpoint_user.h"
+#include "error.h"
 #include "link_udp.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#define EVENTS 128 /* kernel endpoints woken in a turn; the others' turn is the next */
 
 /* One `sctp:` listener: the addresses that each of its endpoints binds. */
 struct kernel_listener {
@@ -20,6 +25,10 @@ struct transport {
     struct userland *userland; /* NULL: no udp: listener */
     struct kernel_listener kernels[OPTION_LIST_MAX];
     size_t kernel_count;
+    struct agenda agenda;
+    int epoll; /* the userland's descriptor, with NULL, and those of kernel endpoints, with them */
+    int64_t now;
+    int64_t userland_next; /* when the stack's timers are due */
 };
 
 static void
@@ -42,6 +51,24 @@ say_no(FILE *errors, const char *listener, int error, int number)
 }
 
 static int
+watch(struct transport *transport, int fd, struct endpoint *endpoint)
+{
+    struct epoll_event event = {.events = EPOLLIN, .data.ptr = endpoint};
+
+    if (fd < 0 || epoll_ctl(transport->epoll, EPOLL_CTL_ADD, fd, &event) == 0)
+        return LAZYCHAT_OK;
+    return error_from_errno(errno);
+}
+
+static int
+open_userland(struct transport *transport)
+{
+    int error = userland_create(&transport->userland);
+
+    return error == LAZYCHAT_OK ? watch(transport, userland_fd(transport->userland), NULL) : error;
+}
+
+static int
 open_udp(struct transport *transport, const char *text)
 {
     struct address address;
@@ -49,7 +76,7 @@ open_udp(struct transport *transport, const char *text)
     int error = address_parse(&address, text, TRANSPORT_UDP_PORT);
 
     if (error == LAZYCHAT_OK && transport->userland == NULL)
-        error = userland_create(&transport->userland);
+        error = open_userland(transport);
     if (error == LAZYCHAT_OK)
         error = link_udp_open(&link, &address);
     return error == LAZYCHAT_OK ? userland_add_link(transport->userland, link) : error;
@@ -108,11 +135,15 @@ transport_open(struct transport **result, const struct option_list *listen,
     static const struct option_list defaults = {{"udp:127.0.0.1:9899", "sctp:127.0.0.1"}, 2};
     struct option_list wanted = listen->count > 0 ? *listen : defaults;
     struct transport *transport = calloc(1, sizeof(*transport));
-    int error = LAZYCHAT_OK;
+    int error;
 
     if (transport == NULL)
         return LAZYCHAT_NO_MEMORY;
     transport->profile = profile;
+    transport->userland_next = ENDPOINT_NO_DEADLINE;
+    agenda_init(&transport->agenda);
+    transport->epoll = epoll_create1(EPOLL_CLOEXEC);
+    error = transport->epoll >= 0 ? LAZYCHAT_OK : error_from_errno(errno);
     if (listen->count == 0 && !endpoint_kernel_available())
         wanted.count = 1;
     for (size_t i = 0; i < wanted.count && error == LAZYCHAT_OK; i++)
@@ -133,10 +164,14 @@ close_endpoints(struct transport_endpoint *endpoints, int count)
 }
 
 int
-transport_endpoints(struct transport *transport, uint16_t port,
+transport_endpoints(struct transport *transport, uint16_t port, void *owner,
                     struct transport_endpoint endpoints[TRANSPORT_ENDPOINTS], FILE *errors)
 {
-    struct endpoint_config config = {.port = port, .listen = true, .profile = transport->profile};
+    struct endpoint_config config = {.port = port,
+                                     .listen = true,
+                                     .profile = transport->profile,
+                                     .agenda = &transport->agenda,
+                                     .owner = owner};
     int count = 0;
     int error = LAZYCHAT_OK;
     char name[40];
@@ -155,6 +190,9 @@ transport_endpoints(struct transport *transport, uint16_t port,
         snprintf(name, sizeof(name), "SCTP port %u of the kernel", port);
         endpoints[count].name = "sctp";
         count += error == LAZYCHAT_OK;
+        if (error == LAZYCHAT_OK)
+            error = watch(transport, endpoint_fd(endpoints[count - 1].endpoint),
+                          endpoints[count - 1].endpoint);
     }
     if (error != LAZYCHAT_OK) {
         say_no(errors, name, error, errno);
@@ -167,22 +205,45 @@ transport_endpoints(struct transport *transport, uint16_t port,
 int
 transport_fd(const struct transport *transport)
 {
-    return transport->userland != NULL ? userland_fd(transport->userland) : -1;
+    return transport->epoll;
 }
 
-int64_t
-transport_receive(struct transport *transport, int64_t now)
+/* Those endpoints of the kernel that can be read. */
+static void
+wake_kernels(struct transport *transport)
 {
-    if (transport->userland == NULL)
-        return ENDPOINT_NO_DEADLINE;
-    return userland_receive(transport->userland, now);
+    struct epoll_event events[EVENTS];
+    int count = epoll_wait(transport->epoll, events, EVENTS, 0);
+
+    for (int i = 0; i < count; i++)
+        if (events[i].data.ptr != NULL)
+            endpoint_wake(events[i].data.ptr);
 }
 
 void
+transport_receive(struct transport *transport, int64_t now)
+{
+    transport->now = now;
+    if (transport->userland != NULL)
+        transport->userland_next = userland_receive(transport->userland, now);
+    if (transport->kernel_count > 0)
+        wake_kernels(transport);
+}
+
+struct endpoint *
+transport_ready(struct transport *transport)
+{
+    return endpoint_next(&transport->agenda, transport->now);
+}
+
+int64_t
 transport_flush(struct transport *transport)
 {
+    int64_t next = endpoint_finish(&transport->agenda);
+
     if (transport->userland != NULL)
         userland_flush(transport->userland);
+    return next < transport->userland_next ? next : transport->userland_next;
 }
 
 bool
@@ -217,5 +278,7 @@ transport_close(struct transport *transport)
     if (transport == NULL)
         return;
     userland_destroy(transport->userland);
+    if (transport->epoll >= 0)
+        close(transport->epoll);
     free(transport);
 }
