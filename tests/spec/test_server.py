@@ -1,6 +1,7 @@
 """lazychatd: options, listeners, log, signals."""
 
 import re
+import resource
 import signal
 import socket
 import struct
@@ -174,6 +175,11 @@ class TestListeners:
         ann = join(server, "--profile", "lan")
         ann.say("hello")
         ann.out.wait_text("hello\n")
+
+    def test_file_limit(self, serve):
+        """A room is a descriptor for each kernel listener: as many as the system allows."""
+        server = serve(prefix=("prlimit", "--nofile=64:3000"))
+        assert resource.prlimit(server.process.pid, resource.RLIMIT_NOFILE) == (3000, 3000)
 
     def test_startup_text_is_true(self, server, start):
         """Prints how to join, only ways that work as it was started."""
