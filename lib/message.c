@@ -99,11 +99,11 @@ static const struct field fields[] = {
     [F_TO] = {"to", KIND_LINE, AT(to), 1, MESSAGE_NICK_MAX},
     [F_ROOM] = {"room", KIND_NAME, AT(room), 1, MESSAGE_ROOM_MAX},
     [F_TOPIC] = {"topic", KIND_LINE, AT(topic), 0, MESSAGE_TOPIC_MAX},
-    [F_CODE] = {"code", KIND_LINE, AT(code), 1, 64},
-    [F_FIELD] = {"field", KIND_LINE, AT(field), 1, 64},
-    [F_SERVER] = {"server", KIND_LINE, AT(server), 1, 255},
-    [F_VERSION] = {"version", KIND_LINE, AT(version), 1, 64},
-    [F_LOG] = {"log", KIND_LINE, AT(log), 1, 64},
+    [F_CODE] = {"code", KIND_LINE, AT(code), 1, MESSAGE_WORD_MAX},
+    [F_FIELD] = {"field", KIND_LINE, AT(field), 1, MESSAGE_WORD_MAX},
+    [F_SERVER] = {"server", KIND_LINE, AT(server), 1, MESSAGE_SERVER_MAX},
+    [F_VERSION] = {"version", KIND_LINE, AT(version), 1, MESSAGE_WORD_MAX},
+    [F_LOG] = {"log", KIND_LINE, AT(log), 1, MESSAGE_WORD_MAX},
     [F_SEQ] = {"seq", KIND_NUMBER, AT(seq), COUNT},
     [F_AT] = {"at", KIND_NUMBER, AT(at), NUMBER},
     [F_FROM] = {"from", KIND_NUMBER, AT(from), NUMBER},
@@ -247,6 +247,15 @@ form_of(enum message_side side, enum message_type type)
     return NULL;
 }
 
+/* Numbered, and in the log. */
+static bool
+is_logged(const struct form *form)
+{
+    static const unsigned char logged[] = {LOGGED};
+
+    return memcmp(form->needs, logged, sizeof(logged)) == 0;
+}
+
 const char *
 message_type_name(enum message_type type)
 {
@@ -364,7 +373,7 @@ read_number(struct message *message, const struct field *field, const json_t *va
     char what[96];
 
     if (!json_is_integer(value))
-        return bad_field(fault, field, "is not an integer");
+        return bad_field(fault, field, "is not an integer up to 2^53 - 1");
     if (number < field->min || number > field->max) {
         snprintf(what, sizeof(what), "is %lld; %lld to %lld are allowed", (long long)number,
                  (long long)field->min, (long long)field->max);
@@ -398,6 +407,14 @@ read_field(struct message *message, const struct field *field, const json_t *val
     }
 }
 
+/* What was said has a text until it is redacted. No list of fields can say that. */
+static bool
+lacks_text(const struct form *form, const struct message *message)
+{
+    return form->side == MESSAGE_OF_SERVER && form->type == MESSAGE_SAY && message->text == NULL &&
+           !message->redacted;
+}
+
 static int
 read_fields(struct message *message, const struct form *form, const json_t *object,
             struct message_fault *fault)
@@ -417,6 +434,8 @@ read_fields(struct message *message, const struct form *form, const json_t *obje
         if (value != NULL)
             error = read_field(message, &fields[*f], value, fault);
     }
+    if (error == LAZYCHAT_OK && lacks_text(form, message))
+        return bad_field(fault, &fields[F_TEXT], "is missing");
     return error;
 }
 
@@ -442,30 +461,99 @@ too_deep(const char *bytes, size_t length)
     return false;
 }
 
+#define DIGITS "0123456789"
+
+/* Makes `number`, of `length` characters, small and no integer if it might be too big: its exponent
+ * becomes 0, a long integer's second digit a point. What was malformed stays so. */
+static void
+shrink_number(char *number, size_t length)
+{
+    size_t sign = number[0] == '-' ? 1 : 0;
+    size_t digits = strspn(number + sign, DIGITS);
+    bool exponent = false;
+
+    for (size_t i = 0; i < length; i++) {
+        if (exponent && number[i] >= '0' && number[i] <= '9')
+            number[i] = '0';
+        exponent = exponent || number[i] == 'e' || number[i] == 'E';
+    }
+    if (sign + digits == length && digits > 18 && number[sign] != '0')
+        number[sign + 1] = '.';
+}
+
+/* Beyond 2^63 or 1e308 jansson gives up: the whole message would be lost, even for a field that
+ * nobody knows, and nobody could say for which. So it gets other numbers there, that are as wrong.
+ * `bytes` end with a NUL. */
+static void
+shrink_numbers(char *bytes, size_t length)
+{
+    bool quoted = false;
+    size_t step;
+
+    for (size_t i = 0; i < length; i += step) {
+        step = quoted && bytes[i] == '\\' ? 2 : 1;
+        if (bytes[i] == '"')
+            quoted = !quoted;
+        if (quoted || (bytes[i] != '-' && (bytes[i] < '0' || bytes[i] > '9')))
+            continue;
+        step = strspn(bytes + i, DIGITS "+-.eE");
+        shrink_number(bytes + i, step);
+    }
+}
+
 static json_t *
-load(const void *bytes, size_t length, struct message_fault *fault)
+decode_shrunk(const void *bytes, size_t length, json_error_t *error)
+{
+    char copy[MESSAGE_MAX + 1];
+
+    memcpy(copy, bytes, length);
+    copy[length] = '\0';
+    shrink_numbers(copy, length);
+    return json_loadb(copy, length, JSON_REJECT_DUPLICATES, error);
+}
+
+/* The parser's own words would quote the peer's bytes. */
+static const char *
+json_fault(enum json_error_code code)
+{
+    switch (code) {
+    case json_error_invalid_utf8:
+        return "not UTF-8";
+    case json_error_duplicate_key:
+        return "a key is there twice";
+    case json_error_null_character:
+    case json_error_null_byte_in_key:
+        return "\\u0000 is not allowed";
+    case json_error_numeric_overflow:
+        return "a number is too large";
+    default:
+        return "not a JSON object";
+    }
+}
+
+/* LAZYCHAT_OK, with a new reference. */
+static int
+load(json_t **json, const void *bytes, size_t length, struct message_fault *fault)
 {
     json_error_t error;
-    json_t *json;
-    char what[160];
+    char what[96];
 
     if (length > MESSAGE_MAX) {
         snprintf(what, sizeof(what), "message of %zu bytes; %d are allowed", length, MESSAGE_MAX);
-        bad_message(fault, what);
-        return NULL;
+        return bad_message(fault, what);
     }
-    if (too_deep(bytes, length)) {
-        bad_message(fault, "objects and arrays nested too deep");
-        return NULL;
-    }
-    json = json_loadb(bytes, length, JSON_REJECT_DUPLICATES, &error);
-    if (json == NULL) {
-        /* The parser's own words may quote the peer's bytes; they were checked to be UTF-8 or are
-         * not quoted, but need not be shown to say what is wrong. */
-        snprintf(what, sizeof(what), "not a JSON object in UTF-8 (at byte %d)", error.position);
-        bad_message(fault, what);
-    }
-    return json;
+    if (too_deep(bytes, length))
+        return bad_message(fault, "objects and arrays nested too deep");
+    *json = json_loadb(bytes, length, JSON_REJECT_DUPLICATES, &error);
+    if (*json == NULL && json_error_code(&error) == json_error_numeric_overflow)
+        *json = decode_shrunk(bytes, length, &error);
+    if (*json != NULL)
+        return LAZYCHAT_OK;
+    if (json_error_code(&error) == json_error_out_of_memory)
+        return LAZYCHAT_NO_MEMORY;
+    snprintf(what, sizeof(what), "%s (at byte %d)", json_fault(json_error_code(&error)),
+             error.position);
+    return bad_message(fault, what);
 }
 
 /* The id of a faulty message, so that its sender can tell which one it was. */
@@ -489,12 +577,12 @@ read_typed(struct message *message, enum message_side side, const json_t *json,
 
     if (!json_is_object(json))
         return bad_message(fault, "not a JSON object");
+    take_id(json, fault);
     if (!json_is_string(type))
         return bad_message(fault, "no type: `t` is missing or not a string");
     form = form_named(side, json_string_value(type));
     if (form == NULL)
         return LAZYCHAT_UNSUPPORTED;
-    take_id(json, fault);
     return read_fields(message, form, json, fault);
 }
 
@@ -502,15 +590,15 @@ int
 message_parse(struct message *message, enum message_side side, const void *bytes, size_t length,
               struct message_fault *fault)
 {
-    json_t *json;
+    json_t *json = NULL;
     int error;
 
     memset(fault, 0, sizeof(*fault));
-    json = load(bytes, length, fault);
-    if (json == NULL)
-        return LAZYCHAT_INVALID;
-    error = read_typed(message, side, json, fault);
+    error = load(&json, bytes, length, fault);
+    if (error == LAZYCHAT_OK)
+        error = read_typed(message, side, json, fault);
     if (error != LAZYCHAT_OK) {
+        message_init(message, MESSAGE_TYPES); /* keeps nothing that lies in `json` */
         json_decref(json);
         return error;
     }
@@ -518,17 +606,32 @@ message_parse(struct message *message, enum message_side side, const void *bytes
     return LAZYCHAT_OK;
 }
 
+/* Read by its name; only what is logged has a place in a list. */
+static int
+read_logged(struct message *element, const json_t *json, struct message_fault *fault)
+{
+    int error = read_typed(element, MESSAGE_OF_SERVER, json, fault);
+
+    if (error == LAZYCHAT_OK && !is_logged(form_of(MESSAGE_OF_SERVER, element->type)))
+        return LAZYCHAT_UNSUPPORTED;
+    return error;
+}
+
 int
 message_element(const json_t *list, size_t index, enum message_type type, struct message *element)
 {
     const json_t *json = json_array_get(list, index);
+    const struct form *form = form_of(MESSAGE_OF_LIST, type);
     struct message_fault fault = {0};
+    int error = LAZYCHAT_INVALID;
 
-    if (!json_is_object(json))
-        return LAZYCHAT_INVALID;
     if (type == MESSAGE_SAY)
-        return read_typed(element, MESSAGE_OF_SERVER, json, &fault);
-    return read_fields(element, form_of(MESSAGE_OF_LIST, type), json, &fault);
+        error = read_logged(element, json, &fault);
+    else if (form != NULL && json_is_object(json))
+        error = read_fields(element, form, json, &fault);
+    if (error != LAZYCHAT_OK)
+        message_init(element, type);
+    return error;
 }
 
 size_t
@@ -599,23 +702,32 @@ write_fields(json_t *object, const struct message *message, const unsigned char 
 }
 
 static int
+write_form(json_t *object, const struct message *message, const struct form *form)
+{
+    int error;
+
+    if (lacks_text(form, message))
+        return LAZYCHAT_INVALID;
+    if (form->name != NULL &&
+        json_object_set_new_nocheck(object, "t", json_string(form->name)) != 0)
+        return LAZYCHAT_NO_MEMORY;
+    error = write_fields(object, message, form->needs, true);
+    return error == LAZYCHAT_OK ? write_fields(object, message, form->may, false) : error;
+}
+
+static int
 write_message(json_t **result, const struct message *message, enum message_side side)
 {
     const struct form *form = form_of(side, message->type);
-    json_t *object = json_object();
-    int error = LAZYCHAT_OK;
+    json_t *object;
+    int error;
 
-    if (form == NULL || object == NULL) {
-        json_decref(object);
-        return form == NULL ? LAZYCHAT_INVALID : LAZYCHAT_NO_MEMORY;
-    }
-    if (form->name != NULL &&
-        json_object_set_new_nocheck(object, "t", json_string(form->name)) != 0)
-        error = LAZYCHAT_NO_MEMORY;
-    if (error == LAZYCHAT_OK)
-        error = write_fields(object, message, form->needs, true);
-    if (error == LAZYCHAT_OK)
-        error = write_fields(object, message, form->may, false);
+    if (form == NULL)
+        return LAZYCHAT_INVALID;
+    object = json_object();
+    if (object == NULL)
+        return LAZYCHAT_NO_MEMORY;
+    error = write_form(object, message, form);
     if (error != LAZYCHAT_OK) {
         json_decref(object);
         return error;
@@ -640,8 +752,8 @@ message_encode(const struct message *message, enum message_side side, void *buff
     return length > size ? LAZYCHAT_TOO_LARGE : (int)length;
 }
 
-int
-message_add(json_t **list, const struct message *element)
+static int
+add_at(json_t **list, const struct message *element, bool first)
 {
     enum message_side side =
         form_of(MESSAGE_OF_LIST, element->type) != NULL ? MESSAGE_OF_LIST : MESSAGE_OF_SERVER;
@@ -654,7 +766,25 @@ message_add(json_t **list, const struct message *element)
     length = json_dumpb(object, NULL, 0, JSON_COMPACT);
     if (*list == NULL)
         *list = json_array();
-    if (json_array_append_new(*list, object) != 0)
+    if (json_array_insert_new(*list, first ? 0 : json_array_size(*list), object) != 0)
         return LAZYCHAT_NO_MEMORY;
     return (int)length + 1; /* the comma */
+}
+
+int
+message_add(json_t **list, const struct message *element)
+{
+    return add_at(list, element, false);
+}
+
+int
+message_add_first(json_t **list, const struct message *element)
+{
+    return add_at(list, element, true);
+}
+
+void
+message_drop(json_t *list, bool first)
+{
+    json_array_remove(list, first ? 0 : json_array_size(list) - 1);
 }

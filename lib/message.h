@@ -25,6 +25,8 @@
 #define MESSAGE_ID_MAX      32
 #define MESSAGE_SECRET_SIZE 32 /* hexadecimal digits */
 #define MESSAGE_EMOJI_MAX   32
+#define MESSAGE_SERVER_MAX  255
+#define MESSAGE_WORD_MAX    64  /* `code`, `field`, `log`, `version` */
 #define MESSAGE_LIMIT_MAX   500 /* messages asked for at once */
 #define MESSAGE_NUMBER_MAX  ((INT64_C(1) << 53) - 1)
 #define MESSAGE_DEPTH_MAX   16 /* objects and arrays in one another */
@@ -106,15 +108,18 @@ struct message_fault {
 /* A message of that type with nothing in it. */
 void message_init(struct message *message, enum message_type type);
 
-/* Reads bytes from a peer. LAZYCHAT_OK, and message_free must be called, whose texts are valid
- * until then; LAZYCHAT_UNSUPPORTED: a type that this version does not know, to be ignored;
- * LAZYCHAT_INVALID: `fault` says why; LAZYCHAT_NO_MEMORY. */
+/* Reads bytes from a peer. LAZYCHAT_OK, and message_free must be called; the texts are valid until
+ * then; LAZYCHAT_UNSUPPORTED: a type that this version does not know, to be ignored;
+ * LAZYCHAT_INVALID: `fault` says why; LAZYCHAT_NO_MEMORY. Lists are only seen to be lists: their
+ * elements are for message_element. */
 int message_parse(struct message *message, enum message_side side, const void *bytes, size_t length,
                   struct message_fault *fault);
 
-/* Writes it; what is required for its type is written even if it is false. `buffer` of `size` bytes
- * gets no NUL. Returns the length, LAZYCHAT_TOO_LARGE when it does not fit, LAZYCHAT_NO_MEMORY, or
- * LAZYCHAT_INVALID for text that is not UTF-8. */
+/* Writes it; what is required for its type is written even if it is false or an empty list.
+ * `buffer` of `size` bytes gets no NUL. Returns the length, LAZYCHAT_TOO_LARGE when it does not
+ * fit, LAZYCHAT_NO_MEMORY, or LAZYCHAT_INVALID: the side has no such type, a required text or
+ * number is not there, or a text is not UTF-8. Limits are not looked at: who sends another's text
+ * keeps them. */
 int message_encode(const struct message *message, enum message_side side, void *buffer,
                    size_t size);
 
@@ -126,12 +131,18 @@ void message_free(struct message *message);
  * LAZYCHAT_NO_MEMORY, LAZYCHAT_INVALID. */
 int message_add(struct json_t **list, const struct message *element);
 
+/* The same, before the others. */
+int message_add_first(struct json_t **list, const struct message *element);
+
+/* Takes away the last element, or the first. */
+void message_drop(struct json_t *list, bool first);
+
 /* How many elements a list has; 0 for NULL. */
 size_t message_count(const struct json_t *list);
 
-/* Reads one element: a numbered message (`type` MESSAGE_SAY: any with a `t`), MESSAGE_PERSON,
+/* Reads one element: a numbered message (`type` MESSAGE_SAY: any that is logged), MESSAGE_PERSON,
  * MESSAGE_ROOM_ITEM, MESSAGE_REACTION. Its texts belong to the list; it must not be freed. Returns
- * as message_parse. */
+ * as message_parse; LAZYCHAT_INVALID too when the list has none at `index`. */
 int message_element(const struct json_t *list, size_t index, enum message_type type,
                     struct message *element);
 
