@@ -94,6 +94,9 @@ struct lazychat_message {
     int64_t target;
     const char *emoji;
     bool on;
+    bool applied;  /* EDITED, REDACTED, REACTED: its target was handed over with this change in it,
+                      because it came from the log; do not count it twice */
+    bool action;   /* of an ACTION that is CHANGED too */
     bool own;      /* this account said it */
     bool old;      /* from the log or the store, not live */
     bool classic;  /* through the classic lobby: the name proves nothing */
@@ -107,17 +110,18 @@ struct lazychat_message {
 
 enum lazychat_event_type {
     LAZYCHAT_CONNECTING, /* text: to where */
-    LAZYCHAT_JOINED,     /* text: by which way; account, nick, head, first, people, unread, topic */
-    LAZYCHAT_LOST,       /* text: why; retry: ms until it tries again */
-    LAZYCHAT_PATH,       /* on: whether the server can be reached at present */
-    LAZYCHAT_SENT,       /* id, seq: what one said is logged. Its message comes too */
+    LAZYCHAT_JOINED,   /* text: by which way; account, nick, verified, head, first, people, unread,
+                          topic; seq: the account has read up to here */
+    LAZYCHAT_LOST,     /* text: why; retry: ms until it tries again */
+    LAZYCHAT_PATH,     /* on: whether the server can be reached at present */
+    LAZYCHAT_SENT,     /* id, seq: what one said is logged. Its message comes too */
     LAZYCHAT_REFUSED,  /* code, text, field, id: the server did not do it; retry: ms after which the
                           library tries again, or -1: it will not, what was to be said is given up */
     LAZYCHAT_YOU,      /* account, nick, verified: who one is now */
     LAZYCHAT_PRESENCE, /* people_in, people_out; people: how many there are */
     LAZYCHAT_NAMES,    /* people_in: all that are here (answers lazychat_names) */
     LAZYCHAT_ROOMS,  /* rooms: all (answers lazychat_rooms), or those in which something was said */
-    LAZYCHAT_ROOM,   /* rooms[0]: it was opened, by anyone, or found */
+    LAZYCHAT_ROOM,   /* rooms[0]: it was opened (on), by anyone, or found; id */
     LAZYCHAT_READ,   /* room_name, seq, unread: another client of this account has read */
     LAZYCHAT_TYPING, /* from, nick, on */
     LAZYCHAT_WHISPER, /* at, from, nick, to, text, id; own */

@@ -1,6 +1,7 @@
 /* escape.c: neutralises text from strangers. */
 #include "escape.h"
 
+#include "lazychat.h"
 #include "utf8.h"
 
 #include <stdbool.h>
@@ -59,4 +60,11 @@ escape(char *out, size_t size, const void *bytes, size_t length)
     }
     out[used] = '\0';
     return done;
+}
+
+char *
+lazychat_escape(char *out, size_t size, const char *text)
+{
+    escape(out, size, text, strlen(text));
+    return out;
 }
