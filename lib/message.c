@@ -407,18 +407,26 @@ read_field(struct message *message, const struct field *field, const json_t *val
     }
 }
 
-/* What was said has a text until it is redacted. No list of fields can say that. */
-static bool
-lacks_text(const struct form *form, const struct message *message)
+/* What no list of fields can say: what was said has a text until it is redacted, and a piece of
+ * history begins somewhere or ends somewhere. NULL, or which field is not as it must be. */
+static const struct field *
+field_amiss(const struct form *form, const struct message *message)
 {
-    return form->side == MESSAGE_OF_SERVER && form->type == MESSAGE_SAY && message->text == NULL &&
-           !message->redacted;
+    bool said = form->side == MESSAGE_OF_SERVER && form->type == MESSAGE_SAY;
+
+    if (said && message->text == NULL && !message->redacted)
+        return &fields[F_TEXT];
+    if (form->type == MESSAGE_HISTORY &&
+        (message->since == MESSAGE_ABSENT) == (message->before == MESSAGE_ABSENT))
+        return &fields[F_SINCE];
+    return NULL;
 }
 
 static int
 read_fields(struct message *message, const struct form *form, const json_t *object,
             struct message_fault *fault)
 {
+    const struct field *amiss;
     int error = LAZYCHAT_OK;
 
     message_init(message, form->type);
@@ -434,9 +442,13 @@ read_fields(struct message *message, const struct form *form, const json_t *obje
         if (value != NULL)
             error = read_field(message, &fields[*f], value, fault);
     }
-    if (error == LAZYCHAT_OK && lacks_text(form, message))
-        return bad_field(fault, &fields[F_TEXT], "is missing");
-    return error;
+    if (error != LAZYCHAT_OK)
+        return error;
+    amiss = field_amiss(form, message);
+    if (amiss == NULL)
+        return LAZYCHAT_OK;
+    return bad_field(fault, amiss,
+                     amiss == &fields[F_TEXT] ? "is missing" : "or `before` is needed, not both");
 }
 
 /* Nested deeper than allowed? Brackets in strings do not count. */
@@ -706,7 +718,7 @@ write_form(json_t *object, const struct message *message, const struct form *for
 {
     int error;
 
-    if (lacks_text(form, message))
+    if (field_amiss(form, message) != NULL)
         return LAZYCHAT_INVALID;
     if (form->name != NULL &&
         json_object_set_new_nocheck(object, "t", json_string(form->name)) != 0)

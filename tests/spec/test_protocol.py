@@ -161,9 +161,18 @@ def least(schema):
     }[schema["type"]]()
 
 
-def least_message(name):
-    made = {field: least(DEFS[name]["properties"][field]) for field in DEFS[name]["required"]}
-    return {**made, "text": "a"} if name == "server.say" else made
+# What is required besides, by the schema's anyOf and oneOf.
+NEEDED = {"server.say": {"text": "a"}, "client.history": {"since": 0}}
+INSTEAD = {"before": "since"}
+
+
+def least_message(name, field=None):
+    """The least valid message of a type, to which `field` can be added."""
+    made = {field: least(DEFS[name]["properties"][field]) for field in DEFS[name].get("required", [])}
+    made.update(NEEDED.get(name, {}))
+    if name == "client.history":
+        made.pop(INSTEAD.get(field), None)
+    return made
 
 
 def names_field(answer, name, field):
@@ -177,7 +186,7 @@ def test_limits(name):
     cases = []
     for field, schema in DEFS[name]["properties"].items():
         for value in probes(resolved(schema)) if field != "t" else []:
-            message = {**least_message(name), field: value}
+            message = {**least_message(name, field), field: value}
             cases.append((field, message, validator(name).is_valid(message)))
     for (field, message, valid), answer in zip(cases, ask([line_for(name, message) for _, message, _ in cases])):
         what = f"{field}: {compact(message)[:200]}: {answer[:200]}"
@@ -192,6 +201,8 @@ def test_limits(name):
 def test_required(name):
     """Without a field that is required there is a fault that names it; without any other there is none."""
     whole = {field: least(schema) for field, schema in DEFS[name]["properties"].items()}
+    if name == "client.history":
+        del whole["before"]
     fields = [field for field in whole if field != "t"]
     answers = ask([line_for(name, {k: v for k, v in whole.items() if k != field}) for field in fields])
     for field, answer in zip(fields, answers):
@@ -227,6 +238,15 @@ def test_said_or_redacted():
         assert validator("server.say").is_valid(say) == valid
         answers = ask([f"server {compact(say)}", f"server {compact(batch(say))}"])
         assert [answer.startswith("ok ") for answer in answers] == [valid, valid], answers
+
+
+def test_history_begins_or_ends():
+    """A piece of history has exactly one of since and before."""
+    for fields, valid in (({"since": 1}, True), ({"before": 1}, True), ({}, False), ({"since": 1, "before": 9}, False)):
+        message = {"t": "history", **fields}
+        assert validator("client.history").is_valid(message) == valid
+        [answer] = ask([f"client {compact(message)}"])
+        assert answer.startswith("ok " if valid else "error bad-field since "), answer
 
 
 def test_logged_elements():
