@@ -88,6 +88,8 @@ struct lazychat_room {
     bool offline; /* what the store has is to be told */
     char log[65];
     int64_t row; /* in the store; 0: none */
+    char stored_log[65];
+    int64_t stored_seen; /* as the store has them */
     struct sequence sequence;
     struct outbox outbox;
     int64_t quiet;     /* nothing is sent until then: the server asked for it */
@@ -196,8 +198,14 @@ int client_room_say(struct lazychat_room *room, const struct message *message);
 
 void client_receive(struct lazychat_room *room, const void *bytes, size_t length);
 
-/* What the store has of a room. */
+/* Tells the latest messages that the store has of a room. */
 void client_receive_stored(struct lazychat_room *room);
+
+/* Answers lazychat_history from the store. */
+void client_receive_history(struct lazychat_room *room, int64_t before, unsigned int limit);
+
+/* Puts down in the store what is seen; once a turn is enough. */
+void client_receive_seen(struct lazychat_room *room);
 
 /* ---- client_send.c ---- */
 
@@ -209,6 +217,9 @@ bool client_send_acknowledged(struct lazychat_room *room, const char *id);
 
 /* Nothing that was sent counts: there is a new association, or the server wants it later. */
 void client_send_again(struct lazychat_room *room);
+
+/* Answers from the store what can be: one is not in the room. */
+void client_send_offline(struct lazychat_room *room);
 
 /* The first question that was sent of this type is answered. False: there was none. */
 bool client_send_answered(struct lazychat_room *room, enum message_type type);

@@ -100,12 +100,17 @@ store_numbered(struct lazychat_room *room, const struct message *message, const 
         store_change(room, message);
 }
 
-static void
-store_seen(struct lazychat_room *room)
+void
+client_receive_seen(struct lazychat_room *room)
 {
-    if (store_of(room) != NULL && room->known)
-        check_store(room,
-                    store_set_seen(store_of(room), room->row, room->log, room->sequence.seen));
+    const struct sequence *sequence = &room->sequence;
+
+    if (store_of(room) == NULL || !room->known || !sequence->anchored ||
+        (sequence->seen == room->stored_seen && strcmp(room->stored_log, room->log) == 0))
+        return;
+    check_store(room, store_set_seen(store_of(room), room->row, room->log, sequence->seen));
+    room->stored_seen = sequence->seen;
+    strcpy(room->stored_log, room->log);
 }
 
 static bool
@@ -142,6 +147,40 @@ client_receive_stored(struct lazychat_room *room)
     if (store_of(room) != NULL && last > 0)
         check_store(room,
                     store_latest(store_of(room), room->row, INT64_MAX, last, tell_stored, room));
+}
+
+static bool
+collect(void *user, const char *text, size_t length)
+{
+    json_t *json = json_loadb(text, length, 0, NULL);
+
+    return json == NULL || json_array_append_new(user, json) == 0;
+}
+
+void
+client_receive_history(struct lazychat_room *room, int64_t before, unsigned int limit)
+{
+    json_t *items = json_array();
+    int64_t from = before, first = 0;
+    struct message item;
+    char *text = NULL;
+    json_t *batch;
+
+    if (store_of(room) != NULL)
+        check_store(room, store_latest(store_of(room), room->row, before, limit, collect, items));
+    if (message_element(items, 0, MESSAGE_SAY, &item) == LAZYCHAT_OK)
+        from = first = item.seq;
+    batch = json_pack("{s:s,s:I,s:I,s:I,s:I,s:O}", "t", "batch", "from", (json_int_t)from, "until",
+                      (json_int_t)(before - 1), "first", (json_int_t)first, "head",
+                      (json_int_t)room->sequence.seen, "items", items);
+    if (batch != NULL)
+        text = json_dumps(batch, JSON_COMPACT);
+    if (text != NULL)
+        client_tell_json(room, text, strlen(text));
+    client_tell_list(room, LAZYCHAT_HISTORY, items, room->sequence.seen, first);
+    free(text);
+    json_decref(batch);
+    json_decref(items);
 }
 
 /* ---- Numbered messages ---- */
@@ -187,7 +226,6 @@ release(struct lazychat_room *room)
         }
         free(entry);
     }
-    store_seen(room);
 }
 
 static void
@@ -312,13 +350,6 @@ take_batch(struct lazychat_room *room, const struct message *batch, const char *
 
 /* ---- Welcome ---- */
 
-static bool
-is_same_log(const struct lazychat_room *room, const struct message *welcome)
-{
-    return room->known && strcmp(room->log, welcome->log) == 0 &&
-           welcome->head >= room->sequence.seen;
-}
-
 /* Where the numbers of this room begin for us, and what `join` asked for. */
 static void
 begin_log(struct lazychat_room *room, const struct message *welcome)
@@ -326,14 +357,16 @@ begin_log(struct lazychat_room *room, const struct message *welcome)
     struct lazychat *chat = room->server->chat;
     struct sequence *sequence = &room->sequence;
     int64_t last = chat->config.last;
-    bool was_known = room->known;
+    bool was_known = room->known && sequence->anchored;
 
-    if (is_same_log(room, welcome)) {
+    if (was_known && strcmp(room->log, welcome->log) == 0 && welcome->head >= sequence->seen) {
         sequence_head(sequence, welcome->head, welcome->first);
         if (welcome->head > sequence->seen)
             sequence_asked(sequence, sequence->seen, welcome->head, chat->now);
         return;
     }
+    /* Another log, or one that lost its end: what is kept means nothing any more, and neither did
+     * the number in `join`. */
     if (was_known && store_of(room) != NULL)
         check_store(room, store_forget(store_of(room), room->row));
     room->known = true;
@@ -344,11 +377,7 @@ begin_log(struct lazychat_room *room, const struct message *welcome)
         sequence_asked(sequence, SEQUENCE_LAST, 0, chat->now);
         return;
     }
-    /* What was kept is of another log: its number in `join` asked for nothing of use. */
-    last = was_known && last < welcome->head ? welcome->head - last : welcome->head;
-    if (was_known && welcome->head <= (int64_t)chat->config.last)
-        last = 0;
-    sequence_anchor(sequence, last);
+    sequence_anchor(sequence, welcome->head > last ? welcome->head - last : 0);
     sequence_head(sequence, welcome->head, welcome->first);
 }
 

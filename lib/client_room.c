@@ -262,7 +262,7 @@ send_join(struct lazychat_room *room)
     join.secret = server->secret;
     if (room->wanted) {
         join.nick = server->nick[0] != '\0' ? server->nick : NULL;
-        if (room->known)
+        if (room->known && room->sequence.anchored)
             join.since = room->sequence.seen;
         else if (last > 0)
             join.last = last;
@@ -376,6 +376,7 @@ in_turn(struct lazychat_room *room)
 
     if (receive(room))
         due = chat->now;
+    client_receive_seen(room);
     due = earlier(due, spare_turn(room));
     if (room->state == ROOM_JOINING && !room->join_sent)
         send_join(room);
@@ -438,6 +439,8 @@ client_room_turn(struct lazychat_room *room)
 
     if (room->wanted && room->offline)
         client_receive_stored(room);
+    if (room->state != ROOM_JOINED && room->ask_count > 0)
+        client_send_offline(room);
     if (room->leaving && has_left(room))
         room->leaving = false;
     if (!is_needed(room) && room->state != ROOM_AWAY && room->state != ROOM_ENDING)

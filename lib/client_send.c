@@ -79,6 +79,23 @@ client_send_answered(struct lazychat_room *room, enum message_type type)
     return false;
 }
 
+void
+client_send_offline(struct lazychat_room *room)
+{
+    for (size_t i = 0; i < room->ask_count; i++) {
+        struct message *message = &room->asks[i].message;
+
+        if (message->type != MESSAGE_HISTORY || message->before < 0 || store_of(room) == NULL)
+            continue;
+        room->asks[i].sent = true;
+        client_receive_history(room, message->before,
+                               message->limit > 0 ? (unsigned int)message->limit : SEQUENCE_SPAN);
+        client_send_answered(room, MESSAGE_HISTORY);
+        room->server->chat->due = true; /* there may be more, or the program asked more */
+        return;
+    }
+}
+
 /* The program's come first; the server answers so many at once, of both kinds. */
 static int64_t
 send_requests(struct lazychat_room *room)
@@ -429,7 +446,8 @@ ask(struct lazychat_room *room, struct message *message, char *why)
 
     if (length < 0)
         return length;
-    if (!client_room_usable(room) || !room->wanted)
+    if (!room->wanted ||
+        (!client_room_usable(room) && (store_of(room) == NULL || message->type != MESSAGE_HISTORY)))
         return LAZYCHAT_GONE;
     if (room->ask_count == CLIENT_ASKS)
         return LAZYCHAT_WOULD_BLOCK;

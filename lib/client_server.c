@@ -222,6 +222,8 @@ load(struct lazychat_room *room)
     room->known = stored.known;
     room->port = room->port != 0 ? room->port : stored.port;
     memcpy(room->log, stored.log, sizeof(room->log));
+    memcpy(room->stored_log, stored.log, sizeof(room->log));
+    room->stored_seen = stored.seen;
     if (stored.known)
         sequence_anchor(&room->sequence, stored.seen);
     room->offline = stored.known;
@@ -300,6 +302,7 @@ lazychat_join(struct lazychat *chat, const char *where, struct lazychat_room **r
     if (!room->wanted && room->state == ROOM_JOINED) {
         room->state = ROOM_JOINING;
         room->join_sent = false;
+        sequence_reconnect(&room->sequence);
         room->due = chat->now + CLIENT_JOIN_MS;
     }
     room->wanted = true;
