@@ -3,14 +3,13 @@
 
 #include "clock.h"
 #include "escape.h"
+#include "signals.h"
 
 #include <errno.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/signalfd.h>
 #include <unistd.h>
 
 /* A line that was said and has not come back yet. */
@@ -208,12 +207,12 @@ leave(struct classic *classic)
 static void
 take_signal(struct classic *classic)
 {
-    struct signalfd_siginfo info;
+    int number;
 
-    while (read(classic->signals, &info, sizeof(info)) == sizeof(info)) {
+    while ((number = signals_take(classic->signals)) != 0) {
         bool first = classic->stopped == 0;
 
-        classic->stopped = (int)info.ssi_signo;
+        classic->stopped = number;
         if (first && connection_state(classic->connection) == CONNECTION_OPEN)
             leave(classic);
         else
@@ -312,32 +311,6 @@ loop(struct classic *classic, bool quiet)
 }
 
 static int
-signals_open(void)
-{
-    sigset_t set;
-
-    sigemptyset(&set);
-    sigaddset(&set, SIGINT);
-    sigaddset(&set, SIGTERM);
-    sigaddset(&set, SIGHUP);
-    sigprocmask(SIG_BLOCK, &set, NULL);
-    return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-}
-
-/* As a program that does not take the signal ends: the shell wants to know. */
-static void
-die_of(int number)
-{
-    sigset_t set;
-
-    signal(number, SIG_DFL);
-    raise(number);
-    sigemptyset(&set);
-    sigaddset(&set, number);
-    sigprocmask(SIG_UNBLOCK, &set, NULL);
-}
-
-static int
 connect_to(struct classic *classic, const struct connection_config *config)
 {
     struct connection_config own = *config;
@@ -355,8 +328,7 @@ classic_run(const char *host, const struct connection_config *config, bool quiet
     struct classic classic = {.host = host};
     int error, status;
 
-    signal(SIGPIPE, SIG_IGN);
-    classic.signals = signals_open();
+    classic.signals = signals_open(NULL);
     classic.terminal = isatty(STDIN_FILENO) && isatty(STDOUT_FILENO);
     classic.input = malloc(ENDPOINT_MESSAGE_MAX);
     classic.output = malloc(ENDPOINT_MESSAGE_MAX * ESCAPE_FACTOR + 1);
@@ -381,6 +353,6 @@ classic_run(const char *host, const struct connection_config *config, bool quiet
     free(classic.output);
     close(classic.signals);
     if (classic.stopped != 0)
-        die_of(classic.stopped);
+        signals_die_of(classic.stopped);
     return status;
 }

@@ -39,7 +39,7 @@ class TestUsage:
     def test_help(self):
         result = run("--help")
         assert (result.returncode, result.stderr) == (0, "")
-        for option in ("--classic", "--transport", "--port", "--udp-port"):
+        for option in ("--classic", "--transport", "--port", "--udp-port", "--json", "--nick", "--last"):
             assert option in result.stdout
 
     def test_version(self):
@@ -49,8 +49,11 @@ class TestUsage:
         "options",
         [
             "",
+            "--raw localhost",
+            "--json --classic localhost",
+            "--store x --no-store localhost",
+            "--last 501 localhost",
             "--classic",
-            "localhost",
             "--classic a b",
             "--frob",
             "--classic --port 0 localhost",
