@@ -1,267 +1,36 @@
-/* message.c: one table of fields and one of types; a parser and an encoder that walk them. */
+/* message.c: a parser and an encoder that walk the tables of message_form. */
 #include "message.h"
+#include "message_form.h"
 
 #include <jansson.h>
 #include <stdio.h>
 #include <string.h>
 
-enum kind {
-    KIND_TEXT,   /* any text: no control characters but line feed and tab */
-    KIND_LINE,   /* without those two either */
-    KIND_ID,     /* A-Z a-z 0-9 - _ */
-    KIND_HEX,    /* 0-9 a-f A-F */
-    KIND_NAME,   /* of a room */
-    KIND_NUMBER, /* min to max */
-    KIND_BOOL,
-    KIND_LIST,
-};
-
-/* A field as one or several types have it. The same name may have other limits elsewhere. */
-struct field {
-    const char *name;
-    enum kind kind;
-    size_t offset;
-    int64_t min, max; /* of a number; bytes of a text */
-};
-
 #define AT(member) offsetof(struct message, member)
-#define NUMBER     0, MESSAGE_NUMBER_MAX
-#define COUNT      1, MESSAGE_NUMBER_MAX
-
-enum {
-    F_END,
-    F_TEXT,
-    F_TITLE, /* the `text` of a topic */
-    F_QUERY, /* of a search */
-    F_WHY,   /* of an error */
-    F_ID,
-    F_NICK,
-    F_SECRET,
-    F_EMOJI,
-    F_TO,
-    F_ROOM,
-    F_TOPIC,
-    F_CODE,
-    F_FIELD,
-    F_SERVER,
-    F_VERSION,
-    F_LOG,
-    F_SEQ,
-    F_AT,
-    F_FROM,
-    F_TARGET,
-    F_REPLY,
-    F_CHANGED,
-    F_SINCE,
-    F_BEFORE,
-    F_UNTIL,
-    F_LIMIT,
-    F_LAST,
-    F_AFTER,
-    F_NEXT,
-    F_HEAD,
-    F_FIRST,
-    F_READ,
-    F_SAID,
-    F_UNREAD,
-    F_ACCOUNT,
-    F_PEOPLE,
-    F_ROSTER,
-    F_PORT,
-    F_IDLE,
-    F_COUNT,
-    F_PROTOCOL,
-    F_RATE,
-    F_RETRY,
-    F_ACTION,
-    F_ON,
-    F_VERIFIED,
-    F_CLASSIC,
-    F_EDITED,
-    F_REDACTED,
-    F_MINE,
-    F_NEW,
-    F_ITEMS,
-    F_IN,
-    F_OUT,
-    F_REACTIONS,
-};
-
-static const struct field fields[] = {
-    [F_TEXT] = {"text", KIND_TEXT, AT(text), 1, MESSAGE_TEXT_MAX},
-    [F_TITLE] = {"text", KIND_LINE, AT(text), 0, MESSAGE_TOPIC_MAX},
-    [F_QUERY] = {"text", KIND_LINE, AT(text), 1, MESSAGE_QUERY_MAX},
-    [F_WHY] = {"text", KIND_TEXT, AT(text), 0, MESSAGE_TEXT_MAX},
-    [F_ID] = {"id", KIND_ID, AT(id), 1, MESSAGE_ID_MAX},
-    [F_NICK] = {"nick", KIND_LINE, AT(nick), 1, MESSAGE_NICK_MAX},
-    [F_SECRET] = {"secret", KIND_HEX, AT(secret), MESSAGE_SECRET_SIZE, MESSAGE_SECRET_SIZE},
-    [F_EMOJI] = {"emoji", KIND_LINE, AT(emoji), 1, MESSAGE_EMOJI_MAX},
-    [F_TO] = {"to", KIND_LINE, AT(to), 1, MESSAGE_NICK_MAX},
-    [F_ROOM] = {"room", KIND_NAME, AT(room), 1, MESSAGE_ROOM_MAX},
-    [F_TOPIC] = {"topic", KIND_LINE, AT(topic), 0, MESSAGE_TOPIC_MAX},
-    [F_CODE] = {"code", KIND_LINE, AT(code), 1, MESSAGE_WORD_MAX},
-    [F_FIELD] = {"field", KIND_LINE, AT(field), 1, MESSAGE_WORD_MAX},
-    [F_SERVER] = {"server", KIND_LINE, AT(server), 1, MESSAGE_SERVER_MAX},
-    [F_VERSION] = {"version", KIND_LINE, AT(version), 1, MESSAGE_WORD_MAX},
-    [F_LOG] = {"log", KIND_LINE, AT(log), 1, MESSAGE_WORD_MAX},
-    [F_SEQ] = {"seq", KIND_NUMBER, AT(seq), COUNT},
-    [F_AT] = {"at", KIND_NUMBER, AT(at), NUMBER},
-    [F_FROM] = {"from", KIND_NUMBER, AT(from), NUMBER},
-    [F_TARGET] = {"target", KIND_NUMBER, AT(target), COUNT},
-    [F_REPLY] = {"reply", KIND_NUMBER, AT(reply), COUNT},
-    [F_CHANGED] = {"changed", KIND_NUMBER, AT(changed), COUNT},
-    [F_SINCE] = {"since", KIND_NUMBER, AT(since), NUMBER},
-    [F_BEFORE] = {"before", KIND_NUMBER, AT(before), COUNT},
-    [F_UNTIL] = {"until", KIND_NUMBER, AT(until), NUMBER},
-    [F_LIMIT] = {"limit", KIND_NUMBER, AT(limit), 1, MESSAGE_LIMIT_MAX},
-    [F_LAST] = {"last", KIND_NUMBER, AT(last), 1, MESSAGE_LIMIT_MAX},
-    [F_AFTER] = {"after", KIND_NUMBER, AT(after), NUMBER},
-    [F_NEXT] = {"next", KIND_NUMBER, AT(next), NUMBER},
-    [F_HEAD] = {"head", KIND_NUMBER, AT(head), NUMBER},
-    [F_FIRST] = {"first", KIND_NUMBER, AT(first), NUMBER},
-    [F_READ] = {"read", KIND_NUMBER, AT(read), NUMBER},
-    [F_SAID] = {"said", KIND_NUMBER, AT(said), NUMBER},
-    [F_UNREAD] = {"unread", KIND_NUMBER, AT(unread), NUMBER},
-    [F_ACCOUNT] = {"account", KIND_NUMBER, AT(account), NUMBER},
-    [F_PEOPLE] = {"people", KIND_NUMBER, AT(people), NUMBER},
-    [F_ROSTER] = {"roster", KIND_NUMBER, AT(roster), NUMBER},
-    [F_PORT] = {"port", KIND_NUMBER, AT(port), 1, 65535},
-    [F_IDLE] = {"idle", KIND_NUMBER, AT(idle), NUMBER},
-    [F_COUNT] = {"count", KIND_NUMBER, AT(count), COUNT},
-    [F_PROTOCOL] = {"protocol", KIND_NUMBER, AT(protocol), COUNT},
-    [F_RATE] = {"rate", KIND_NUMBER, AT(rate), NUMBER},
-    [F_RETRY] = {"retry", KIND_NUMBER, AT(retry), NUMBER},
-    [F_ACTION] = {"action", KIND_BOOL, AT(action), 0, 0},
-    [F_ON] = {"on", KIND_BOOL, AT(on), 0, 0},
-    [F_VERIFIED] = {"verified", KIND_BOOL, AT(verified), 0, 0},
-    [F_CLASSIC] = {"classic", KIND_BOOL, AT(classic), 0, 0},
-    [F_EDITED] = {"edited", KIND_BOOL, AT(edited), 0, 0},
-    [F_REDACTED] = {"redacted", KIND_BOOL, AT(redacted), 0, 0},
-    [F_MINE] = {"mine", KIND_BOOL, AT(mine), 0, 0},
-    [F_NEW] = {"new", KIND_BOOL, AT(fresh), 0, 0},
-    [F_ITEMS] = {"items", KIND_LIST, AT(items), 0, 0},
-    [F_IN] = {"in", KIND_LIST, AT(in), 0, 0},
-    [F_OUT] = {"out", KIND_LIST, AT(out), 0, 0},
-    [F_REACTIONS] = {"reactions", KIND_LIST, AT(reactions), 0, 0},
-};
-
-/* A type as one side sends it: lists of fields, ended by F_END. */
-struct form {
-    enum message_side side;
-    enum message_type type;
-    const char *name;
-    unsigned char needs[14], may[12];
-};
-
-#define C MESSAGE_OF_CLIENT
-#define S MESSAGE_OF_SERVER
-#define L MESSAGE_OF_LIST
-/* What every logged message begins with. */
-#define LOGGED F_SEQ, F_AT, F_FROM, F_NICK
-
-static const struct form forms[] = {
-    {C, MESSAGE_JOIN, "join", {0}, {F_NICK, F_SECRET, F_SINCE, F_LAST}},
-    {C, MESSAGE_SAY, "say", {F_TEXT}, {F_ID, F_REPLY, F_ACTION}},
-    {C, MESSAGE_EDIT, "edit", {F_SEQ, F_TEXT}, {F_ID}},
-    {C, MESSAGE_REDACT, "redact", {F_SEQ}, {F_ID}},
-    {C, MESSAGE_REACT, "react", {F_SEQ, F_EMOJI}, {F_ID, F_ON}},
-    {C, MESSAGE_TOPIC, "topic", {F_TITLE}, {F_ID}},
-    {C, MESSAGE_NICK, "nick", {F_NICK}, {F_ID}},
-    {C, MESSAGE_TYPING, "typing", {0}, {F_ON}},
-    {C, MESSAGE_READ, "read", {F_SEQ}, {F_ROOM}},
-    {C, MESSAGE_WHISPER, "whisper", {F_TO, F_TEXT}, {F_ID}},
-    {C, MESSAGE_HISTORY, "history", {0}, {F_SINCE, F_UNTIL, F_BEFORE, F_LIMIT}},
-    {C, MESSAGE_SEARCH, "search", {F_QUERY}, {F_BEFORE, F_LIMIT}},
-    {C, MESSAGE_NAMES, "names", {0}, {F_AFTER}},
-    {C, MESSAGE_ROOMS, "rooms", {0}, {F_AFTER}},
-    {C, MESSAGE_OPEN, "open", {F_ROOM}, {F_TOPIC, F_ID}},
-    {S,
-     MESSAGE_WELCOME,
-     "welcome",
-     {F_PROTOCOL, F_ROOM, F_PORT, F_LOG, F_HEAD, F_FIRST, F_PEOPLE, F_ROSTER, F_ACCOUNT, F_NICK,
-      F_VERIFIED},
-     {F_VERSION, F_SERVER, F_TOPIC, F_READ, F_UNREAD, F_RATE}},
-    {S,
-     MESSAGE_SAY,
-     "say",
-     {LOGGED},
-     {F_ID, F_TEXT, F_REPLY, F_ACTION, F_CLASSIC, F_VERIFIED, F_EDITED, F_REDACTED, F_CHANGED,
-      F_REACTIONS}},
-    {S, MESSAGE_EDITED, "edited", {LOGGED, F_TARGET, F_TEXT}, {F_ID, F_VERIFIED}},
-    {S, MESSAGE_REDACTED, "redacted", {LOGGED, F_TARGET}, {F_ID, F_VERIFIED}},
-    {S, MESSAGE_REACTED, "reacted", {LOGGED, F_TARGET, F_EMOJI, F_ON}, {F_ID, F_VERIFIED}},
-    {S, MESSAGE_TOPIC, "topic", {LOGGED, F_TITLE}, {F_ID, F_VERIFIED}},
-    {S, MESSAGE_BATCH, "batch", {F_FROM, F_UNTIL, F_FIRST, F_HEAD, F_ITEMS}, {0}},
-    {S, MESSAGE_HEAD, "head", {F_HEAD, F_FIRST}, {0}},
-    {S, MESSAGE_HEADS, "heads", {F_ITEMS}, {0}},
-    {S, MESSAGE_PRESENCE, "presence", {F_ROSTER, F_PEOPLE}, {F_IN, F_OUT}},
-    {S, MESSAGE_NAMES, "names", {F_ROSTER, F_PEOPLE, F_ITEMS}, {F_NEXT}},
-    {S, MESSAGE_ROOMS, "rooms", {F_ITEMS}, {F_NEXT}},
-    {S,
-     MESSAGE_ROOM,
-     "room",
-     {F_ROOM, F_PORT},
-     {F_TOPIC, F_PEOPLE, F_HEAD, F_SAID, F_UNREAD, F_NEW, F_ID}},
-    {S, MESSAGE_YOU, "you", {F_ACCOUNT, F_NICK, F_VERIFIED}, {F_ID}},
-    {S, MESSAGE_READ, "read", {F_ROOM, F_SEQ, F_UNREAD}, {0}},
-    {S, MESSAGE_TYPING, "typing", {F_FROM, F_NICK, F_ON}, {0}},
-    {S, MESSAGE_WHISPER, "whisper", {F_AT, F_FROM, F_NICK, F_TO, F_TEXT}, {F_ID, F_VERIFIED}},
-    {S, MESSAGE_FOUND, "found", {F_QUERY, F_ITEMS}, {F_NEXT}},
-    {S, MESSAGE_ERROR, "error", {F_CODE, F_WHY}, {F_FIELD, F_ID, F_RETRY}},
-    {L, MESSAGE_PERSON, NULL, {F_ACCOUNT}, {F_NICK, F_IDLE, F_VERIFIED, F_CLASSIC}},
-    {L, MESSAGE_ROOM_ITEM, NULL, {F_ROOM}, {F_PORT, F_TOPIC, F_PEOPLE, F_HEAD, F_SAID, F_UNREAD}},
-    {L, MESSAGE_REACTION, NULL, {F_EMOJI, F_COUNT}, {F_MINE}},
-};
-
-#undef C
-#undef S
-#undef L
-
-#define FORMS (sizeof(forms) / sizeof(forms[0]))
 
 void
 message_init(struct message *message, enum message_type type)
 {
     memset(message, 0, sizeof(*message));
     for (size_t i = F_SEQ; i <= F_RETRY; i++)
-        *(int64_t *)(void *)((char *)message + fields[i].offset) = MESSAGE_ABSENT;
+        *(int64_t *)(void *)((char *)message + message_fields[i].offset) = MESSAGE_ABSENT;
     message->type = type;
     message->on = true;
 }
 
-static const struct form *
-form_named(enum message_side side, const char *name)
-{
-    for (size_t i = 0; i < FORMS; i++)
-        if (forms[i].side == side && forms[i].name != NULL && strcmp(forms[i].name, name) == 0)
-            return &forms[i];
-    return NULL;
-}
-
-static const struct form *
-form_of(enum message_side side, enum message_type type)
-{
-    for (size_t i = 0; i < FORMS; i++)
-        if (forms[i].side == side && forms[i].type == type)
-            return &forms[i];
-    return NULL;
-}
-
 /* Numbered, and in the log. */
 static bool
-is_logged(const struct form *form)
+is_logged(const struct message_form *form)
 {
-    static const unsigned char logged[] = {LOGGED};
-
-    return memcmp(form->needs, logged, sizeof(logged)) == 0;
+    return form->needs[0] == F_SEQ && form->needs[1] == F_AT;
 }
 
 const char *
 message_type_name(enum message_type type)
 {
-    for (size_t i = 0; i < FORMS; i++)
-        if (forms[i].type == type && forms[i].name != NULL)
-            return forms[i].name;
+    for (size_t i = 0; i < MESSAGE_FORMS; i++)
+        if (message_forms[i].type == type && message_forms[i].name != NULL)
+            return message_forms[i].name;
     return "element";
 }
 
@@ -305,7 +74,7 @@ has_no_controls(const char *text, const char *allowed)
 
 /* NULL when the text is what the field may hold, else what is wrong. */
 static const char *
-text_fault(const struct field *field, const char *text)
+text_fault(const struct message_field *field, const char *text)
 {
     switch (field->kind) {
     case KIND_TEXT:
@@ -326,7 +95,7 @@ text_fault(const struct field *field, const char *text)
 /* ---- Reading ---- */
 
 static int
-bad_field(struct message_fault *fault, const struct field *field, const char *what)
+bad_field(struct message_fault *fault, const struct message_field *field, const char *what)
 {
     fault->code = "bad-field";
     fault->field = field->name;
@@ -344,7 +113,7 @@ bad_message(struct message_fault *fault, const char *what)
 }
 
 static int
-read_text(struct message *message, const struct field *field, const json_t *value,
+read_text(struct message *message, const struct message_field *field, const json_t *value,
           struct message_fault *fault)
 {
     size_t length = json_string_length(value);
@@ -366,7 +135,7 @@ read_text(struct message *message, const struct field *field, const json_t *valu
 }
 
 static int
-read_number(struct message *message, const struct field *field, const json_t *value,
+read_number(struct message *message, const struct message_field *field, const json_t *value,
             struct message_fault *fault)
 {
     json_int_t number = json_integer_value(value);
@@ -384,7 +153,7 @@ read_number(struct message *message, const struct field *field, const json_t *va
 }
 
 static int
-read_field(struct message *message, const struct field *field, const json_t *value,
+read_field(struct message *message, const struct message_field *field, const json_t *value,
            struct message_fault *fault)
 {
     char *member = (char *)message + field->offset;
@@ -409,46 +178,55 @@ read_field(struct message *message, const struct field *field, const json_t *val
 
 /* What no list of fields can say: what was said has a text until it is redacted, and a piece of
  * history begins somewhere or ends somewhere. NULL, or which field is not as it must be. */
-static const struct field *
-field_amiss(const struct form *form, const struct message *message)
+static const struct message_field *
+field_amiss(const struct message_form *form, const struct message *message)
 {
     bool said = form->side == MESSAGE_OF_SERVER && form->type == MESSAGE_SAY;
 
     if (said && message->text == NULL && !message->redacted)
-        return &fields[F_TEXT];
+        return &message_fields[F_TEXT];
     if (form->type == MESSAGE_HISTORY &&
         (message->since == MESSAGE_ABSENT) == (message->before == MESSAGE_ABSENT))
-        return &fields[F_SINCE];
+        return &message_fields[F_SINCE];
     return NULL;
 }
 
 static int
-read_fields(struct message *message, const struct form *form, const json_t *object,
-            struct message_fault *fault)
+read_list(struct message *message, const unsigned char *list, bool needed, const json_t *object,
+          struct message_fault *fault)
 {
-    const struct field *amiss;
     int error = LAZYCHAT_OK;
 
-    message_init(message, form->type);
-    for (const unsigned char *f = form->needs; *f != F_END && error == LAZYCHAT_OK; f++) {
-        const json_t *value = json_object_get(object, fields[*f].name);
-
-        error = value == NULL ? bad_field(fault, &fields[*f], "is missing")
-                              : read_field(message, &fields[*f], value, fault);
-    }
-    for (const unsigned char *f = form->may; *f != F_END && error == LAZYCHAT_OK; f++) {
-        const json_t *value = json_object_get(object, fields[*f].name);
+    for (; *list != F_END && error == LAZYCHAT_OK; list++) {
+        const json_t *value = json_object_get(object, message_fields[*list].name);
 
         if (value != NULL)
-            error = read_field(message, &fields[*f], value, fault);
+            error = read_field(message, &message_fields[*list], value, fault);
+        else if (needed)
+            error = bad_field(fault, &message_fields[*list], "is missing");
     }
+    return error;
+}
+
+static int
+read_fields(struct message *message, const struct message_form *form, const json_t *object,
+            struct message_fault *fault)
+{
+    const struct message_field *amiss;
+    int error;
+
+    message_init(message, form->type);
+    error = read_list(message, form->needs, true, object, fault);
+    if (error == LAZYCHAT_OK)
+        error = read_list(message, form->may, false, object, fault);
     if (error != LAZYCHAT_OK)
         return error;
     amiss = field_amiss(form, message);
     if (amiss == NULL)
         return LAZYCHAT_OK;
     return bad_field(fault, amiss,
-                     amiss == &fields[F_TEXT] ? "is missing" : "or `before` is needed, not both");
+                     amiss == &message_fields[F_TEXT] ? "is missing"
+                                                      : "or `before` is needed, not both");
 }
 
 /* Nested deeper than allowed? Brackets in strings do not count. */
@@ -576,7 +354,7 @@ take_id(const json_t *json, struct message_fault *fault)
     size_t length = json_string_length(id);
 
     if (length >= 1 && length <= MESSAGE_ID_MAX &&
-        text_fault(&fields[F_ID], json_string_value(id)) == NULL)
+        text_fault(&message_fields[F_ID], json_string_value(id)) == NULL)
         memcpy(fault->id, json_string_value(id), length + 1);
 }
 
@@ -585,14 +363,14 @@ read_typed(struct message *message, enum message_side side, const json_t *json,
            struct message_fault *fault)
 {
     const json_t *type = json_object_get(json, "t");
-    const struct form *form;
+    const struct message_form *form;
 
     if (!json_is_object(json))
         return bad_message(fault, "not a JSON object");
     take_id(json, fault);
     if (!json_is_string(type))
         return bad_message(fault, "no type: `t` is missing or not a string");
-    form = form_named(side, json_string_value(type));
+    form = message_form_named(side, json_string_value(type));
     if (form == NULL)
         return LAZYCHAT_UNSUPPORTED;
     return read_fields(message, form, json, fault);
@@ -624,7 +402,7 @@ read_logged(struct message *element, const json_t *json, struct message_fault *f
 {
     int error = read_typed(element, MESSAGE_OF_SERVER, json, fault);
 
-    if (error == LAZYCHAT_OK && !is_logged(form_of(MESSAGE_OF_SERVER, element->type)))
+    if (error == LAZYCHAT_OK && !is_logged(message_form_of(MESSAGE_OF_SERVER, element->type)))
         return LAZYCHAT_UNSUPPORTED;
     return error;
 }
@@ -633,7 +411,7 @@ int
 message_element(const json_t *list, size_t index, enum message_type type, struct message *element)
 {
     const json_t *json = json_array_get(list, index);
-    const struct form *form = form_of(MESSAGE_OF_LIST, type);
+    const struct message_form *form = message_form_of(MESSAGE_OF_LIST, type);
     struct message_fault fault = {0};
     int error = LAZYCHAT_INVALID;
 
@@ -669,10 +447,11 @@ message_free(struct message *message)
 
 /* The value of a field, a new reference; NULL with *absent when there is none. */
 static json_t *
-value_of(const struct message *message, const struct field *field, bool needed, bool *absent)
+value_of(const struct message *message, const struct message_field *field, bool needed,
+         bool *absent)
 {
     const char *member = (const char *)message + field->offset;
-    const char *text = *(const char *const *)(const void *)member;
+    const char *text;
     bool is_default;
 
     switch (field->kind) {
@@ -691,6 +470,7 @@ value_of(const struct message *message, const struct field *field, bool needed, 
         }
         return *absent ? NULL : json_incref(*(json_t *const *)(const void *)member);
     default:
+        text = *(const char *const *)(const void *)member;
         *absent = text == NULL;
         return *absent ? NULL : json_string(text);
     }
@@ -701,20 +481,20 @@ write_fields(json_t *object, const struct message *message, const unsigned char 
 {
     for (; *list != F_END; list++) {
         bool absent;
-        json_t *value = value_of(message, &fields[*list], needed, &absent);
+        json_t *value = value_of(message, &message_fields[*list], needed, &absent);
 
         if (absent && !needed)
             continue;
         if (value == NULL) /* bytes that are not UTF-8, or no memory, or not there at all */
             return LAZYCHAT_INVALID;
-        if (json_object_set_new_nocheck(object, fields[*list].name, value) != 0)
+        if (json_object_set_new_nocheck(object, message_fields[*list].name, value) != 0)
             return LAZYCHAT_NO_MEMORY;
     }
     return LAZYCHAT_OK;
 }
 
 static int
-write_form(json_t *object, const struct message *message, const struct form *form)
+write_form(json_t *object, const struct message *message, const struct message_form *form)
 {
     int error;
 
@@ -730,7 +510,7 @@ write_form(json_t *object, const struct message *message, const struct form *for
 static int
 write_message(json_t **result, const struct message *message, enum message_side side)
 {
-    const struct form *form = form_of(side, message->type);
+    const struct message_form *form = message_form_of(side, message->type);
     json_t *object;
     int error;
 
@@ -767,8 +547,9 @@ message_encode(const struct message *message, enum message_side side, void *buff
 static int
 add_at(json_t **list, const struct message *element, bool first)
 {
-    enum message_side side =
-        form_of(MESSAGE_OF_LIST, element->type) != NULL ? MESSAGE_OF_LIST : MESSAGE_OF_SERVER;
+    enum message_side side = message_form_of(MESSAGE_OF_LIST, element->type) != NULL
+                                 ? MESSAGE_OF_LIST
+                                 : MESSAGE_OF_SERVER;
     json_t *object;
     int error = write_message(&object, element, side);
     size_t length;
