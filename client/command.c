@@ -401,14 +401,10 @@ unknown(struct line *line, const char *text, size_t length)
     safe = show_safe(name);
     meant = nearest(name);
     if (meant != NULL)
-        show_answer(line,
-                    "there is no /%s: /%s? Nothing was sent. Text that begins with a slash is "
-                    "said with //",
-                    safe, meant);
+        show_answer(line, "there is no /%s: /%s? Nothing was sent; // says text with a slash", safe,
+                    meant);
     else
-        show_answer(line,
-                    "there is no /%s, see /help. Nothing was sent. Text that begins with a "
-                    "slash is said with //",
+        show_answer(line, "there is no /%s, see /help. Nothing was sent; // says text with a slash",
                     safe);
     free(safe);
 }
