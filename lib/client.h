@@ -221,8 +221,8 @@ void client_send_again(struct lazychat_room *room);
 /* Answers from the store what can be: one is not in the room. */
 void client_send_offline(struct lazychat_room *room);
 
-/* The first question that was sent of this type is answered. False: there was none. */
-bool client_send_answered(struct lazychat_room *room, enum message_type type);
+/* This one of the program's questions is answered. */
+void client_send_answered(struct lazychat_room *room, size_t which);
 
 /* ---- client_tell.c ---- */
 

@@ -246,61 +246,72 @@ take_numbered(struct lazychat_room *room, const struct message *message, const c
 
 /* ---- Batches ---- */
 
-/* An older message, as it is now. */
+/* An older message, as it is now. If it was not told yet, that is how it will be. */
 static void
-take_changed(struct lazychat_room *room, const struct message *item, json_t *json)
+take_changed(struct lazychat_room *room, const struct message *item, const char *json,
+             size_t length)
 {
-    char *text;
-
-    /* What changed it was handed over by its own number, or the item will come as a new one. */
-    if (item->seq > room->sequence.seen || item->changed <= room->sequence.seen)
+    if (item->seq > room->sequence.seen) {
+        sequence_change(&room->sequence, item->seq, json, length);
         return;
-    json_object_set_new(json, "old", json_true());
-    text = json_dumps(json, JSON_COMPACT);
-    if (text == NULL)
+    }
+    if (item->changed <= room->sequence.seen) /* what changed it was told by its own number */
         return;
     if (store_of(room) != NULL)
-        check_store(room, store_message(store_of(room), room->row, item->seq, text, strlen(text)));
+        check_store(room, store_message(store_of(room), room->row, item->seq, json, length));
     sequence_fold(&room->sequence, item->seq, item->changed);
-    client_tell_message(room, item, text, strlen(text), true, true);
-    free(text);
+    client_tell_message(room, item, json, length, true, true);
+}
+
+/* An item of a batch as a message of its own; the caller frees it. */
+static char *
+item_text(json_t *item)
+{
+    json_object_set_new(item, "old", json_true());
+    return json_dumps(item, JSON_COMPACT);
 }
 
 static void
 put_item(struct lazychat_room *room, int64_t first, const struct message *item, json_t *json)
 {
-    char *text;
+    char *text = item_text(json);
 
-    json_object_set_new(json, "old", json_true());
-    text = json_dumps(json, JSON_COMPACT);
     if (text != NULL)
         sequence_put(&room->sequence, first, item->seq, text, strlen(text));
     free(text);
 }
 
-/* The changed ones first: they are older than all that follows. */
+/* What is older than the batch, and what is one's own. */
 static void
-take_changes(struct lazychat_room *room, const struct message *batch)
+take_changes(struct lazychat_room *room, const struct message *batch, int64_t from)
 {
     struct message item;
 
-    for (size_t i = 0; i < message_count(batch->items) && room->wanted; i++)
-        if (message_element(batch->items, i, MESSAGE_SAY, &item) == LAZYCHAT_OK) {
-            acknowledge(room, &item);
-            take_changed(room, &item, json_array_get(batch->items, i));
-        }
+    for (size_t i = 0; i < message_count(batch->items) && room->wanted; i++) {
+        char *text;
+
+        if (message_element(batch->items, i, MESSAGE_SAY, &item) != LAZYCHAT_OK)
+            continue;
+        acknowledge(room, &item);
+        if (item.seq >= from && item.seq > room->sequence.seen)
+            continue;
+        text = item_text(json_array_get(batch->items, i));
+        if (text != NULL)
+            take_changed(room, &item, text, strlen(text));
+        free(text);
+    }
 }
 
 static void
-take_coverage(struct lazychat_room *room, const struct message *batch)
+take_coverage(struct lazychat_room *room, const struct message *batch, size_t length)
 {
     int64_t from = batch->from, until = batch->until, next;
     struct message item;
 
-    sequence_head(&room->sequence, batch->head, batch->first);
-    sequence_answered(&room->sequence, &from, until, room->server->chat->now);
-    take_changes(room, batch);
-    if (!sequence_cover(&room->sequence, &from, &until)) {
+    if (!sequence_takes(&room->sequence, from, message_count(batch->items), 2 * length))
+        return;
+    take_changes(room, batch, from);
+    if (!sequence_cover(&room->sequence, &from, until)) {
         release(room);
         return;
     }
@@ -316,36 +327,37 @@ take_coverage(struct lazychat_room *room, const struct message *batch)
     release(room);
 }
 
-/* Does it answer a question of the program, and not one of the library's own? */
+/* Does it answer this question of the program? */
 static bool
-is_for_program(const struct lazychat_room *room, const struct message *batch)
+is_answer(const struct client_ask *ask, const struct message *batch)
 {
-    bool asked = false;
+    const struct message *history = &ask->message;
 
-    for (size_t i = 0; i < room->sequence.request_count; i++) {
-        const struct sequence_request *request = &room->sequence.requests[i];
-
-        if (request->since == SEQUENCE_LAST ||
-            (batch->from > request->since && batch->from <= request->until))
-            return false;
-    }
-    for (size_t i = 0; i < room->ask_count && !asked; i++)
-        asked = room->asks[i].sent && room->asks[i].message.type == MESSAGE_HISTORY;
-    return asked;
+    if (!ask->sent || history->type != MESSAGE_HISTORY)
+        return false;
+    if (history->before == MESSAGE_ABSENT)
+        return batch->from == history->since + 1;
+    return batch->until == history->before - 1 ||
+           (batch->until == batch->head && history->before > batch->head);
 }
 
 static void
 take_batch(struct lazychat_room *room, const struct message *batch, const char *json, size_t length)
 {
+    struct sequence *sequence = &room->sequence;
+
     if (room->state != ROOM_JOINED || !room->wanted)
         return;
-    if (!is_for_program(room, batch)) {
-        take_coverage(room, batch);
-        return;
-    }
-    client_send_answered(room, MESSAGE_HISTORY);
-    client_tell_json(room, json, length);
-    client_tell_list(room, LAZYCHAT_HISTORY, batch->items, batch->head, batch->first);
+    sequence_head(sequence, batch->head, batch->first);
+    if (!sequence_answered(sequence, batch->from, batch->until, room->server->chat->now))
+        for (size_t i = 0; i < room->ask_count; i++)
+            if (is_answer(&room->asks[i], batch)) {
+                client_send_answered(room, i);
+                client_tell_json(room, json, length);
+                client_tell_list(room, LAZYCHAT_HISTORY, batch->items, batch->head, batch->first);
+                return;
+            }
+    take_coverage(room, batch, length);
 }
 
 /* ---- Welcome ---- */
@@ -638,7 +650,11 @@ take_whisper(struct lazychat_room *room, const struct message *whisper)
 static void
 take_found(struct lazychat_room *room, const struct message *found)
 {
-    client_send_answered(room, MESSAGE_SEARCH);
+    for (size_t i = 0; i < room->ask_count; i++)
+        if (room->asks[i].sent && room->asks[i].message.type == MESSAGE_SEARCH) {
+            client_send_answered(room, i);
+            break;
+        }
     client_tell_list(room, LAZYCHAT_FOUND, found->items, found->next > 0 ? found->next : 0, 0);
 }
 

@@ -65,32 +65,29 @@ send_outbox(struct lazychat_room *room)
 
 /* ---- Questions ---- */
 
-bool
-client_send_answered(struct lazychat_room *room, enum message_type type)
+void
+client_send_answered(struct lazychat_room *room, size_t which)
 {
-    for (size_t i = 0; i < room->ask_count; i++) {
-        if (!room->asks[i].sent || room->asks[i].message.type != type)
-            continue;
-        free(room->asks[i].text);
-        room->ask_count--;
-        memmove(room->asks + i, room->asks + i + 1, (room->ask_count - i) * sizeof(room->asks[0]));
-        return true;
-    }
-    return false;
+    free(room->asks[which].text);
+    room->ask_count--;
+    memmove(room->asks + which, room->asks + which + 1,
+            (room->ask_count - which) * sizeof(room->asks[0]));
 }
 
 void
 client_send_offline(struct lazychat_room *room)
 {
     for (size_t i = 0; i < room->ask_count; i++) {
-        struct message *message = &room->asks[i].message;
+        const struct message *message = &room->asks[i].message;
+        unsigned int limit;
+        int64_t before;
 
         if (message->type != MESSAGE_HISTORY || message->before < 0 || store_of(room) == NULL)
             continue;
-        room->asks[i].sent = true;
-        client_receive_history(room, message->before,
-                               message->limit > 0 ? (unsigned int)message->limit : SEQUENCE_SPAN);
-        client_send_answered(room, MESSAGE_HISTORY);
+        before = message->before;
+        limit = message->limit > 0 ? (unsigned int)message->limit : SEQUENCE_SPAN;
+        client_send_answered(room, i);
+        client_receive_history(room, before, limit);
         room->server->chat->due = true; /* there may be more, or the program asked more */
         return;
     }

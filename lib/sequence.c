@@ -174,56 +174,64 @@ sequence_pop(struct sequence *sequence)
 
 /* ---- Batches ---- */
 
-static bool
-answers(const struct sequence_request *request, int64_t from)
-{
-    return request->since == SEQUENCE_LAST || (from > request->since && from <= request->until);
-}
-
-void
-sequence_answered(struct sequence *sequence, int64_t *from, int64_t until, int64_t now)
+bool
+sequence_answered(struct sequence *sequence, int64_t from, int64_t until, int64_t now)
 {
     for (size_t i = 0; i < sequence->request_count; i++) {
-        struct sequence_request request = sequence->requests[i];
+        bool last = sequence->requests[i].since == SEQUENCE_LAST;
 
-        if (!answers(&request, *from))
+        if (!last && sequence->requests[i].since + 1 != from)
             continue;
         sequence->request_count--;
         memmove(sequence->requests + i, sequence->requests + i + 1,
-                (sequence->request_count - i) * sizeof(request));
-        if (request.since == SEQUENCE_LAST && !sequence->anchored)
-            sequence_anchor(sequence, *from - 1);
-        if (request.since != SEQUENCE_LAST)
-            *from = request.since + 1;
-        if (until < *from || until > sequence->head)
+                (sequence->request_count - i) * sizeof(sequence->requests[0]));
+        if (last && !sequence->anchored)
+            sequence_anchor(sequence, from - 1);
+        if (until < from || until > sequence->head)
             sequence->pause = now + SEQUENCE_PAUSE;
-        return;
+        return true;
     }
+    return false;
+}
+
+/* What is held reaches into from..until: that part of it goes, and with it the message, which a
+ * later batch knows better. */
+static void
+trim(struct sequence *sequence, int64_t from, int64_t until)
+{
+    size_t at = find(sequence, from);
+    struct sequence_entry *entry = at < sequence->held_count ? sequence->held[at] : NULL;
+
+    if (entry != NULL && entry->first < from) {
+        int64_t first = entry->first;
+
+        if (entry->last > until)
+            entry->first = until + 1;
+        else
+            free_held(sequence, at, at + 1);
+        insert(sequence, first, from - 1, true, NULL, 0);
+    }
+    at = find(sequence, until + 1);
+    if (at < sequence->held_count && sequence->held[at]->first <= until)
+        sequence->held[at]->first = until + 1;
+    free_held(sequence, find(sequence, from), at);
 }
 
 bool
-sequence_cover(struct sequence *sequence, int64_t *from, int64_t *until)
+sequence_takes(const struct sequence *sequence, int64_t from, size_t count, size_t length)
 {
-    size_t begin, end;
+    return from <= sequence->seen + 1 || (sequence->held_count + count + 1 <= SEQUENCE_HELD_MAX &&
+                                          sequence->held_bytes + length <= SEQUENCE_BYTES_MAX);
+}
 
-    if (!sequence->anchored || *until < *from || *until > sequence->head)
-        return false;
+bool
+sequence_cover(struct sequence *sequence, int64_t *from, int64_t until)
+{
     if (*from <= sequence->seen)
         *from = sequence->seen + 1;
-    if (*until < *from)
+    if (!sequence->anchored || until < *from || until > sequence->head)
         return false;
-    if (*from > sequence->seen + 1 && !has_room(sequence, 0))
-        return false;
-    begin = find(sequence, *from);
-    end = find(sequence, *until + 1);
-    /* An older batch may reach in from before, or out to behind; its numbers are told anyway. */
-    if (begin < end && sequence->held[begin]->first < *from)
-        *from = sequence->held[begin++]->last + 1;
-    if (end < sequence->held_count && sequence->held[end]->first <= *until)
-        *until = sequence->held[end]->first - 1;
-    if (*until < *from)
-        return false;
-    free_held(sequence, begin, end > begin ? end : begin);
+    trim(sequence, *from, until);
     return true;
 }
 
@@ -233,6 +241,21 @@ sequence_put(struct sequence *sequence, int64_t first, int64_t last, const void 
 {
     if (first <= last)
         insert(sequence, first, last, true, bytes, length);
+}
+
+void
+sequence_change(struct sequence *sequence, int64_t seq, const void *bytes, size_t length)
+{
+    size_t at = find(sequence, seq);
+    int64_t first = seq;
+
+    if (at < sequence->held_count && sequence->held[at]->first <= seq) {
+        if (sequence->held[at]->last != seq || sequence->held[at]->length == 0)
+            return;
+        first = sequence->held[at]->first;
+        free_held(sequence, at, at + 1);
+    }
+    insert(sequence, first, seq, true, bytes, length);
 }
 
 /* ---- Asking ---- */
@@ -303,8 +326,8 @@ sequence_want(struct sequence *sequence, int64_t now, size_t slots,
     if (!sequence->anchored || now < sequence->pause || sequence->request_count >= slots ||
         sequence->request_count >= SEQUENCE_REQUESTS || !find_hole(sequence, &from, &until))
         return false;
-    /* Far ahead it could not be held. */
-    if (from > sequence->seen + 1 && !has_room(sequence, SEQUENCE_BYTES_MAX / 8))
+    if (!sequence_takes(sequence, from, (size_t)SEQUENCE_REQUESTS * SEQUENCE_SPAN,
+                        SEQUENCE_BYTES_MAX / 8))
         return false;
     sequence_asked(sequence, from - 1, until, now);
     *request = sequence->requests[sequence->request_count - 1];

@@ -70,17 +70,25 @@ bool sequence_next(struct sequence *sequence, int64_t seq);
  * or there is too much, needs nothing: it is asked for in time. */
 void sequence_hold(struct sequence *sequence, int64_t seq, const void *bytes, size_t length);
 
-/* A batch of these numbers came: the request that it answers is done. It may be the one that says
- * where to begin. `from` becomes what was asked for: one who asks what comes after a number and
- * gets what begins later knows that there is nothing between. */
-void sequence_answered(struct sequence *sequence, int64_t *from, int64_t until, int64_t now);
+/* A batch of these numbers came: the request that it answers is done, and it may be the one that
+ * says where to begin. False: none asked for just this; it may be an answer that nobody waited for
+ * any more, and its numbers are as good as any. */
+bool sequence_answered(struct sequence *sequence, int64_t from, int64_t until, int64_t now);
 
-/* Makes room for what a batch tells, and narrows the range to what is new in it; false when nothing
- * is. Then come its entries by sequence_put, in order, without a gap, up to `until`; `length` 0:
- * there is nothing. */
-bool sequence_cover(struct sequence *sequence, int64_t *from, int64_t *until);
+/* Whether there is room for a batch of `count` messages, `length` bytes of JSON, that begins there.
+ * One that is ahead of its time must be taken whole or not at all. */
+bool sequence_takes(const struct sequence *sequence, int64_t from, size_t count, size_t length);
+
+/* Makes room for what a batch tells, and leaves out of the range what was seen; false when nothing
+ * is new in it. Then come its entries by sequence_put, in order, without a gap, up to `until`;
+ * `length` 0: there is nothing. */
+bool sequence_cover(struct sequence *sequence, int64_t *from, int64_t until);
 void sequence_put(struct sequence *sequence, int64_t first, int64_t last, const void *bytes,
                   size_t length);
+
+/* A message that is not told yet has changed: a batch of later numbers tells how it is now. That
+ * counts, even if the message as it was is still on its way. */
+void sequence_change(struct sequence *sequence, int64_t seq, const void *bytes, size_t length);
 
 /* The next one in order, to be freed by the caller, or NULL: none is due. Its number counts as
  * seen. */

@@ -432,6 +432,57 @@ test_changes(void **state)
     assert_false(stage.heard[5].applied);
 }
 
+/* A batch on its own stream overtakes a live message that it tells a change of: the message is told
+ * as the batch knows it, for the change itself will not be told. */
+static void
+test_batch_overtakes(void **state)
+{
+    const struct lazychat_config config = {0};
+
+    (void)state;
+    in_lobby(&config, 10);
+    say(LOBBY, 14);
+    stage_expect(LOBBY, "history");
+    stage_say(LOBBY, "{'t':'batch','from':13,'until':13,'first':1,'head':14,'items':["
+                     "{'t':'say','seq':11,'at':1,'from':9,'nick':'bob','text':'b','changed':13,"
+                     "'reactions':[{'emoji':'x','count':1}]}]}");
+    stage_pass(100);
+    say(LOBBY, 11);
+    say(LOBBY, 12);
+    stage_until(stage.heard_count == 3);
+    assert_int_equal(stage.heard[0].seq, 11);
+    assert_int_equal(stage.heard[1].seq, 12);
+    assert_int_equal(stage.heard[0].reactions, 1);
+    assert_int_equal(stage.heard[2].seq, 14);
+}
+
+/* Answers to what was asked before "slow down" come when other things were asked meanwhile: they
+ * count for their own numbers and for no others. */
+static void
+test_late_answers(void **state)
+{
+    const struct lazychat_config config = {0};
+
+    (void)state;
+    in_lobby(&config, 10);
+    stage_say(LOBBY, "{'t':'head','head':300,'first':1}");
+    for (int i = 0; i < 3; i++)
+        stage_expect(LOBBY, "history");
+    batch(LOBBY, 11, 50, 300);
+    stage_expect(LOBBY, "history");
+    stage_say(LOBBY, "{'t':'error','code':'slow-down','text':'no','retry':1000}");
+    stage_until(stage_port(LOBBY)->inbox != NULL);
+    stage_pass(100);
+    batch(LOBBY, 111, 170, 300);
+    stage_pass(100);
+    while (stage.heard_count < 290) {
+        while (stage_port(LOBBY)->inbox != NULL)
+            answer(LOBBY, 300, 60);
+        stage_turn(20);
+    }
+    assert_heard(0, 11, 300);
+}
+
 /* The numbers of another log mean other messages; and so does a log that lost its end. */
 static void
 test_other_log(void **state)
@@ -808,6 +859,8 @@ main(void)
         cmocka_unit_test_teardown(test_asks_again, end),
         cmocka_unit_test_teardown(test_held_is_bounded, end),
         cmocka_unit_test_teardown(test_changes, end),
+        cmocka_unit_test_teardown(test_batch_overtakes, end),
+        cmocka_unit_test_teardown(test_late_answers, end),
         cmocka_unit_test_teardown(test_other_log, end),
         cmocka_unit_test_teardown(test_last, end),
         cmocka_unit_test_teardown(test_outbox, end),
