@@ -370,11 +370,3 @@ nick_check(const char *text, char out[NICK_SIZE], char skeleton[NICK_SKELETON_SI
     memcpy(skeleton, key, strlen(key) + 1);
     return LAZYCHAT_OK;
 }
-
-bool
-room_name_valid(const char *name)
-{
-    size_t length = strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-_");
-
-    return length >= 1 && length <= ROOM_NAME_MAX && name[length] == '\0';
-}

@@ -1,4 +1,4 @@
-/* nick.h: which nicknames and room names there may be, and which nicknames are too alike.
+/* nick.h: which nicknames there may be, and which nicknames are too alike.
  *
  * A nickname is 1 to 32 characters of UTF-8, kept in Unicode's normal form C whatever form it came
  * in: letters, digits, marks, punctuation and symbols (emoji among them) of any script, and single
@@ -23,8 +23,6 @@
 #ifndef NICK_H
 #define NICK_H
 
-#include <stdbool.h>
-
 #define NICK_CHARACTERS_MAX 32
 #define NICK_BYTES_MAX      128 /* without the NUL: 32 times 4 */
 #define NICK_SIZE           (NICK_BYTES_MAX + 1)
@@ -33,7 +31,6 @@
 #define NICK_SKELETON_MAX  1023
 #define NICK_SKELETON_SIZE (NICK_SKELETON_MAX + 1)
 #define NICK_MARKS_MAX     4 /* combining marks in a row */
-#define ROOM_NAME_MAX      32
 
 /* Loads ICU's tables, once; nick_check does it if need be. Called at the start, it tells in time
  * that they are missing. LAZYCHAT_OK, LAZYCHAT_NO_MEMORY, or LAZYCHAT_UNSUPPORTED: ICU has no data.
@@ -55,8 +52,5 @@ int nick_check(const char *text, char out[NICK_SIZE], char skeleton[NICK_SKELETO
  * so who stores skeletons stores this beside them and makes them anew when it differs. Valid for
  * ever. */
 const char *nick_version(void);
-
-/* A room's name: 1 to 32 of a-z 0-9 - _ */
-bool room_name_valid(const char *name);
 
 #endif

@@ -349,21 +349,6 @@ test_open_close(void **state)
     assert_non_null(strstr(nick_version(), "Unicode "));
 }
 
-static void
-test_rooms(void **state)
-{
-    static const char *const good[] = {"a", "7", "-", "_", "lobby", "room-2_b", TEN TEN TEN "ab"};
-    static const char *const bad[] = {
-        "", "Lobby", "a b", "a.b", "../x", "a/b", "z\u00e9", "\u0430", "a\n", TEN TEN TEN "abc",
-    };
-
-    (void)state;
-    for (size_t i = 0; i < COUNT(good); i++)
-        assert_true(room_name_valid(good[i]));
-    for (size_t i = 0; i < COUNT(bad); i++)
-        assert_false(room_name_valid(bad[i]));
-}
-
 /* For the leak checker. */
 static int
 clean_up(void **state)
@@ -386,7 +371,6 @@ main(void)
         cmocka_unit_test(test_longest),
         cmocka_unit_test(test_every_character),
         cmocka_unit_test(test_open_close),
-        cmocka_unit_test(test_rooms),
     };
 
     return cmocka_run_group_tests(tests, NULL, clean_up);
