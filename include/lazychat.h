@@ -106,7 +106,9 @@ struct lazychat_message {
     size_t reaction_count;
 };
 
-/* ---- What happens ---- */
+/* ---- What happens. What concerns a server and no room of it (ROOMS, ROOM, READ, YOU, WHISPER) is
+ * told in the room that asked, else in the lobby, or in another room if one is not in the lobby.
+ * ---- */
 
 enum lazychat_event_type {
     LAZYCHAT_CONNECTING, /* text: to where */
@@ -205,8 +207,10 @@ size_t lazychat_unsent(const struct lazychat *chat);
 
 /* ---- Rooms ---- */
 
-/* `where`: "HOST", "HOST/ROOM"; no room is the lobby. A room that is not there is opened. Waits for
- * the resolver at most. Joining twice gives the same room. */
+/* `where`: "HOST", "HOST:PORT", "HOST/ROOM"; PORT is the server's UDP port, no room is the lobby.
+ * raw: ROOM is an SCTP port. A room that is not there is opened. Waits for the resolver at most.
+ * Joining twice gives the same room. LAZYCHAT_INVALID: not a host, not a room's name;
+ * LAZYCHAT_NO_ADDRESS: no such host, and the store does not know it either. */
 int lazychat_join(struct lazychat *chat, const char *where, struct lazychat_room **room);
 
 /* Out of the room once what was said is acknowledged, or after two seconds. The pointer is void. */
@@ -232,13 +236,18 @@ int lazychat_redact(struct lazychat_room *room, int64_t seq, char *id);
 int lazychat_react(struct lazychat_room *room, int64_t seq, const char *emoji, bool on, char *id);
 int lazychat_set_topic(struct lazychat_room *room, const char *topic, char *id);
 
-/* ---- Asking and telling; LAZYCHAT_GONE when one is not in the room at present. Events answer.
+/* ---- Asking and telling: LAZYCHAT_GONE when one is not in the room at present. Events answer.
  * ---- */
 
 int lazychat_set_nick(struct lazychat_room *room, const char *nick);
 int lazychat_whisper(struct lazychat_room *room, const char *to, const char *text, char *id);
 int lazychat_typing(struct lazychat_room *room, bool on);
+
+/* Read up to here. The highest is sent, at most one in two seconds, and kept while one is away. */
 int lazychat_read(struct lazychat_room *room, int64_t seq);
+
+/* `before` 0: the latest; `limit` 0: as many as the server likes. While one is away the store
+ * answers, if there is one. This and a search are asked again when an answer got lost. */
 int lazychat_history(struct lazychat_room *room, int64_t before, unsigned int limit);
 int lazychat_search(struct lazychat_room *room, const char *text, int64_t before,
                     unsigned int limit);

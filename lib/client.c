@@ -39,14 +39,23 @@ client_random(struct lazychat *chat, int64_t below)
     return (int64_t)(((chat->random * UINT64_C(2685821657736338717)) >> 11) % (uint64_t)below);
 }
 
+void
+client_copy(char *to, size_t size, const char *from)
+{
+    size_t length = strnlen(from, size - 1);
+
+    memcpy(to, from, length);
+    to[length] = '\0';
+}
+
 /* ---- Open and close ---- */
 
+/* `*kept` gets a copy of a text that may be NULL. */
 static int
-copy(const char **text)
+copy(const char **kept, const char *text)
 {
-    if (*text != NULL && (*text = strdup(*text)) == NULL)
-        return LAZYCHAT_NO_MEMORY;
-    return LAZYCHAT_OK;
+    *kept = text != NULL ? strdup(text) : NULL;
+    return text != NULL && *kept == NULL ? LAZYCHAT_NO_MEMORY : LAZYCHAT_OK;
 }
 
 static int
@@ -73,18 +82,13 @@ check(const struct lazychat_config *config)
 static int
 prepare(struct lazychat *chat)
 {
-    struct lazychat_config *config = &chat->config;
-    const char *texts[] = {config->nick, config->store, config->secret};
-    int error = LAZYCHAT_OK;
+    struct lazychat_config *config = &chat->config, given = chat->config;
 
-    config->nick = config->store = config->secret = NULL; /* what is freed is ours */
-    for (size_t i = 0; i < 3 && error == LAZYCHAT_OK; i++)
-        error = copy(&texts[i]);
-    if (error != LAZYCHAT_OK)
-        return error;
-    config->nick = texts[0];
-    config->store = texts[1];
-    config->secret = texts[2];
+    config->nick = config->store = config->secret = NULL; /* what close frees is ours */
+    if (copy(&config->nick, given.nick) != LAZYCHAT_OK ||
+        copy(&config->store, given.store) != LAZYCHAT_OK ||
+        copy(&config->secret, given.secret) != LAZYCHAT_OK)
+        return LAZYCHAT_NO_MEMORY;
     chat->profile = endpoint_profile_find(config->profile != NULL ? config->profile : "default");
     config->profile = NULL;
     if (chat->profile == NULL)
@@ -191,17 +195,19 @@ static void
 store_broke(struct lazychat *chat)
 {
     struct lazychat_event event;
+    char text[256];
 
     for (struct client_server *server = chat->servers; server != NULL; server = server->next) {
         struct lazychat_room *voice = client_server_voice(server);
 
         if (voice == NULL)
             continue;
+        client_copy(text, sizeof(text),
+                    chat->store != NULL ? store_text(chat->store)
+                                        : lazychat_strerror(chat->store_error));
         client_tell_init(&event, LAZYCHAT_REFUSED);
         event.code = "store";
-        event.text =
-            chat->store != NULL ? store_text(chat->store) : lazychat_strerror(chat->store_error);
-        event.retry = -1;
+        event.text = text;
         chat->store_error = LAZYCHAT_OK;
         store_close(chat->store);
         chat->store = NULL;

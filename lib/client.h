@@ -152,6 +152,9 @@ int64_t client_random(struct lazychat *chat, int64_t below);
 /* 0-9 a-f, `digits` of them and a NUL, from the system's generator. */
 int client_secret(char *text, size_t digits);
 
+/* A text into a place of `size` bytes; what does not fit is cut. */
+void client_copy(char *to, size_t size, const char *from);
+
 /* ---- client_server.c ---- */
 
 /* The server of a host as lazychat_join has it, made when it is new. */

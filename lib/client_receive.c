@@ -110,7 +110,7 @@ client_receive_seen(struct lazychat_room *room)
         return;
     check_store(room, store_set_seen(store_of(room), room->row, room->log, sequence->seen));
     room->stored_seen = sequence->seen;
-    strcpy(room->stored_log, room->log);
+    client_copy(room->stored_log, sizeof(room->stored_log), room->log);
 }
 
 static bool
@@ -382,7 +382,7 @@ begin_log(struct lazychat_room *room, const struct message *welcome)
     if (was_known && store_of(room) != NULL)
         check_store(room, store_forget(store_of(room), room->row));
     room->known = true;
-    strcpy(room->log, welcome->log);
+    client_copy(room->log, sizeof(room->log), welcome->log);
     sequence->anchored = false;
     sequence->head = welcome->head;
     if (!was_known && last > 0 && welcome->head > 0) {
@@ -448,7 +448,7 @@ take_welcome(struct lazychat_room *room, const struct message *welcome, const ch
     room->roster = welcome->roster;
     if (welcome->read > room->read_sent)
         room->read_sent = welcome->read;
-    strcpy(room->nick, welcome->nick);
+    client_copy(room->nick, sizeof(room->nick), welcome->nick);
     set_account(room->server, welcome->account);
     if (!room->wanted)
         return;
@@ -593,7 +593,7 @@ take_you(struct lazychat_room *room, const struct message *you)
     struct lazychat_event event;
 
     for (struct lazychat_room *each = room->server->rooms; each != NULL; each = each->next)
-        strcpy(each->nick, you->nick);
+        client_copy(each->nick, sizeof(each->nick), you->nick);
     set_account(room->server, you->account);
     client_tell_init(&event, LAZYCHAT_YOU);
     event.account = you->account;

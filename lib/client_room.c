@@ -130,8 +130,7 @@ client_room_lost(struct lazychat_room *room, const char *why)
     int64_t pause;
     char text[600];
 
-    strncpy(text, why, sizeof(text) - 1);
-    text[sizeof(text) - 1] = '\0'; /* it may be the connection's own */
+    client_copy(text, sizeof(text), why); /* it may be the connection's own */
     drop(room);
     client_send_again(room);
     sequence_reconnect(&room->sequence);

@@ -264,7 +264,7 @@ post(struct lazychat_room *room, struct message *message, char *id, char *why)
     if (error != LAZYCHAT_OK)
         return error;
     if (id != NULL)
-        strcpy(id, message->id);
+        client_copy(id, LAZYCHAT_ID_SIZE, message->id);
     if (store_of(room) != NULL)
         chat->store_error =
             store_unsent_add(store_of(room), room->row, message->id, bytes, (size_t)length);
@@ -377,7 +377,7 @@ set_nick(struct lazychat_room *room, struct message *message, char *why)
 
     /* So that coming back does not ask for the one before. */
     if (error == LAZYCHAT_OK)
-        strcpy(room->server->nick, message->nick);
+        client_copy(room->server->nick, sizeof(room->server->nick), message->nick);
     return error;
 }
 
@@ -408,7 +408,7 @@ lazychat_whisper(struct lazychat_room *room, const char *to, const char *text, c
     message.text = text;
     error = tell(room, &message, NULL);
     if (error == LAZYCHAT_OK && id != NULL)
-        strcpy(id, own);
+        client_copy(id, LAZYCHAT_ID_SIZE, own);
     return error;
 }
 

@@ -95,7 +95,7 @@ take_secret(struct client_server *server, bool *found)
         if (*found && strcmp(secret, chat->config.secret) == 0)
             return LAZYCHAT_OK;
         server->account = 0;
-        strcpy(secret, chat->config.secret);
+        client_copy(secret, MESSAGE_SECRET_SIZE + 1, chat->config.secret);
     } else if (!*found) {
         error = client_secret(secret, MESSAGE_SECRET_SIZE);
     }
@@ -120,7 +120,7 @@ server_add(struct client_server **result, struct lazychat *chat, const char *hos
     server->chat = chat;
     server->udp_port = chat->config.udp_port != 0 ? chat->config.udp_port : CLIENT_UDP_PORT;
     if (chat->config.nick != NULL)
-        strcpy(server->nick, chat->config.nick);
+        client_copy(server->nick, sizeof(server->nick), chat->config.nick);
     error = take_secret(server, &found);
     if (!client_server_resolve(server) && !found && error == LAZYCHAT_OK)
         error = LAZYCHAT_NO_ADDRESS; /* one that is known may be read and written to all the same */
@@ -243,7 +243,7 @@ client_server_room(struct lazychat_room **result, struct client_server *server, 
     room->server = server;
     room->port = port;
     room->read_sent = room->read = 0;
-    strcpy(room->name, name);
+    client_copy(room->name, sizeof(room->name), name);
     sequence_init(&room->sequence);
     error = load(room);
     if (error != LAZYCHAT_OK)

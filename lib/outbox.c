@@ -19,7 +19,7 @@ outbox_add(struct outbox *outbox, const char *id, const void *bytes, size_t leng
     item->next = NULL;
     item->sent = false;
     item->length = length;
-    strcpy(item->id, id);
+    memcpy(item->id, id, strlen(id) + 1);
     memcpy(item->bytes, bytes, length);
     if (outbox->last != NULL)
         outbox->last->next = item;

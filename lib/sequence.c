@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define SLOT sizeof(void *) /* of `held` */
+
 void
 sequence_init(struct sequence *sequence)
 {
@@ -18,7 +20,7 @@ remove_held(struct sequence *sequence, size_t from, size_t to)
     for (size_t i = from; i < to; i++)
         sequence->held_bytes -= sequence->held[i] != NULL ? sequence->held[i]->length : 0;
     if (after > 0)
-        memmove(sequence->held + from, sequence->held + to, after * sizeof(*sequence->held));
+        memmove(sequence->held + from, sequence->held + to, after * SLOT);
     sequence->held_count -= to - from;
 }
 
@@ -104,7 +106,7 @@ grow(struct sequence *sequence)
 
     if (sequence->held_count < sequence->held_size)
         return true;
-    held = realloc(sequence->held, size * sizeof(*held));
+    held = realloc(sequence->held, size * SLOT);
     if (held == NULL)
         return false;
     sequence->held = held;
@@ -131,8 +133,7 @@ insert(struct sequence *sequence, int64_t first, int64_t last, bool old, const v
     if (length > 0)
         memcpy(entry->bytes, bytes, length);
     entry->bytes[length] = '\0';
-    memmove(sequence->held + at + 1, sequence->held + at,
-            (sequence->held_count - at) * sizeof(*sequence->held));
+    memmove(sequence->held + at + 1, sequence->held + at, (sequence->held_count - at) * SLOT);
     sequence->held[at] = entry;
     sequence->held_count++;
     sequence->held_bytes += length;

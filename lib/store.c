@@ -64,11 +64,11 @@ static const char *const texts[STATEMENTS] = {
     [FORGET_MESSAGES] = "DELETE FROM message WHERE room = ?1",
     [FORGET_ROOM] = "UPDATE room SET log = NULL, seen = 0 WHERE id = ?1",
     [MESSAGE] = "REPLACE INTO message (room, seq, json) VALUES (?1, ?2, ?3)",
-    [PRUNE] = "DELETE FROM message WHERE room = ?1 AND seq <= (SELECT seq FROM message WHERE"
-              " room = ?1 ORDER BY seq DESC LIMIT 1 OFFSET ?2)",
+    [PRUNE] = ("DELETE FROM message WHERE room = ?1 AND seq <= (SELECT seq FROM message WHERE"
+               " room = ?1 ORDER BY seq DESC LIMIT 1 OFFSET ?2)"),
     [READ] = "SELECT json FROM message WHERE room = ?1 AND seq = ?2",
-    [LATEST] = "SELECT json FROM (SELECT seq, json FROM message WHERE room = ?1 AND seq < ?2"
-               " ORDER BY seq DESC LIMIT ?3) ORDER BY seq",
+    [LATEST] = ("SELECT json FROM (SELECT seq, json FROM message WHERE room = ?1 AND seq < ?2"
+                " ORDER BY seq DESC LIMIT ?3) ORDER BY seq"),
     [UNSENT_ADD] = "INSERT OR IGNORE INTO unsent (room, id, json) VALUES (?1, ?2, ?3)",
     [UNSENT_REMOVE] = "DELETE FROM unsent WHERE room = ?1 AND id = ?2",
     [UNSENT_EACH] = "SELECT id, json FROM unsent WHERE room = ?1 ORDER BY n",
