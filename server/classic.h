@@ -1,37 +1,38 @@
-/* classic.h: the classic lobby: the chat of the 2007 article, on SCTP port 2013.
+/* classic.h: the classic lobby's wire format, between bytes and texts.
  *
- * Its wire format is that article's: bytes in, the same bytes out to every association, the one
- * that spoke too, on stream 0 with PPID 0. There are no names and there is no log. Owns the
- * endpoints of its port, one for each transport. There is no list of clients here: the endpoints'
- * associations are it.
+ * SCTP port 2013 has no protocol: what one sends, all get as the same bytes. This says what the log
+ * and the lobby make of such bytes, and how what was said in the lobby looks there. Pure; no I/O.
  */
 #ifndef CLASSIC_H
 #define CLASSIC_H
 
-#include "transport.h"
+#include "log.h"
+#include "message.h"
 
-#define CLASSIC_PORT 2013 /* the article's CHAT_PORT */
+#include <stddef.h>
+#include <stdint.h>
 
-struct classic;
+#define CLASSIC_PORT 2013
 
-int classic_open(struct classic **classic, struct transport *transport, uint16_t port,
-                 FILE *errors);
+/* Bytes that go to the classic lobby once the log has their texts; go along with log_append, freed
+ * by free(). */
+struct classic_bytes {
+    size_t length; /* 0: nothing, another text of the same bytes brings them */
+    uint8_t bytes[];
+};
 
-/* Its endpoints, for start-up messages; it is their owner. */
-const struct transport_endpoint *classic_endpoints(const struct classic *classic, size_t *count);
+/* NULL: no memory. */
+struct classic_bytes *classic_bytes(const void *bytes, size_t length);
 
-/* Read what has come on one of them, as transport_ready gives it, and say it to all. */
-void classic_turn(struct classic *classic, struct endpoint *endpoint);
+/* Makes text of the beginning of a peer's bytes: at most MESSAGE_TEXT_MAX bytes, without the line
+ * end at the end; control characters and bytes that are no UTF-8 become visible (`\x1b`). Returns
+ * how many of the `length` bytes it took, at least 1. */
+size_t classic_text(const uint8_t *bytes, size_t length, char text[MESSAGE_TEXT_MAX + 1]);
 
-/* SHUTDOWN with everyone; whoever comes from now on is aborted. */
-void classic_shutdown(struct classic *classic);
-
-/* ABORT whoever is left. */
-void classic_abort(struct classic *classic);
-
-/* Over all transports. */
-size_t classic_associations(const struct classic *classic);
-
-void classic_close(struct classic *classic);
+/* The lines that a logged entry is in the classic lobby, from byte *offset of its text on, as many
+ * as fit; *offset moves on. Returns how many bytes, 0 when there are no more (or it is nothing to
+ * show there). `size` is at least CLASSIC_LINE_MAX. */
+#define CLASSIC_LINE_MAX (4 * MESSAGE_TEXT_MAX + 256)
+size_t classic_lines(const struct log_entry *entry, size_t *offset, char *out, size_t size);
 
 #endif

@@ -39,7 +39,8 @@ struct log_config {
     const char *directory; /* made if it is not there (0700) */
     enum log_durability durability;
     const char *vfs;      /* SQLite's VFS by name, for tests; NULL: its default */
-    int64_t (*now)(void); /* ms since 1970; NULL: the system's clock */
+    int64_t (*now)(void); /* ms since 1970, asked on a thread of the log's; NULL: the system's */
+    size_t piece;         /* messages in one piece of the search index, for tests; 0: the default */
 };
 
 struct log;
@@ -95,7 +96,7 @@ struct log_mark {
 int log_identify(struct log *log, enum log_key_kind kind, const void *key, size_t length,
                  uint64_t token);
 
-/* LOG_NAMED; code "nick-taken" when another account's has that skeleton. */
+/* LOG_NAMED: account, nick; code "nick-taken" when another account's has that skeleton. */
 int log_name(struct log *log, int64_t account, const char *nick, const char *skeleton,
              uint64_t token);
 
@@ -106,7 +107,8 @@ int64_t log_guest(struct log *log);
 /* The account has read so far. Kept soon, not at once; no event. */
 void log_mark(struct log *log, int64_t account, int64_t room, int64_t seq);
 
-/* LOG_COUNTED: count: how many `say` there have been in the room up to `seq`. */
+/* LOG_COUNTED: room.id, until (the `seq`), count: how many `say` there have been in the room up to
+ * `seq`. */
 int log_count(struct log *log, int64_t room, int64_t seq, uint64_t token);
 
 /* ---- Messages ---- */
@@ -202,6 +204,8 @@ struct log_event {
     const char *text; /* with code: a sentence for people, what to do included */
     struct log_entry entry;
     bool duplicate, fresh, more;
+    bool backwards;    /* rows: they were asked for by `before` */
+    const char *query; /* found: the `text` of the search */
     struct log_room room;
     int64_t account, count;
     const char *nick;

@@ -4,8 +4,10 @@
 #include "doctor.h"
 #include "logger.h"
 #include "loop.h"
+#include "nick.h"
 #include "option.h"
 #include "transport.h"
+#include "turn.h"
 
 #include <limits.h>
 #include <signal.h>
@@ -14,14 +16,18 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#define COMMAND_MAX (PATH_MAX + 64)
-#define SHUTDOWN_MS 1500 /* how long those who leave have to answer; out within 2 s */
+#define COMMAND_MAX   (PATH_MAX + 64)
+#define DAY_MS        (INT64_C(24) * 3600 * 1000)
+#define BURST_SECONDS 4    /* of messages may come at once */
+#define SHUTDOWN_MS   1500 /* how long those who leave have to answer; out within 2 s */
 
 struct settings {
     struct option_list listen;
     unsigned int classic_port;
     const char *profile;
     const char *log_level;
+    const char *data, *durability, *name;
+    unsigned int rate, rooms, keep_days, keep_messages;
     bool help, version;
 };
 
@@ -62,23 +68,62 @@ command(const char *directory, const char *name, char *buffer, size_t size)
     return buffer;
 }
 
+/* An address of this machine at which a listener is reached. */
+static struct address
+reached_at(const struct address *listener)
+{
+    struct address local = *listener;
+
+    if (address_is_wildcard(listener))
+        address_parse(&local, listener->any.sa_family == AF_INET6 ? "::1" : "127.0.0.1", 0);
+    address_set_port(&local, 0);
+    return local;
+}
+
 /* The line that joins a listener from this machine. */
 static void
-print_udp_way(const struct settings *settings, const struct address *address, const char *client)
+print_way(const struct settings *settings, const struct address *listener, bool udp, bool classic,
+          const char *client)
 {
-    struct address local = *address;
+    struct address local = reached_at(listener);
     char text[ADDRESS_TEXT_MAX];
-    uint16_t port = address_port(address);
+    uint16_t port = address_port(listener);
 
-    if (address_is_wildcard(address))
-        address_parse(&local, address->any.sa_family == AF_INET6 ? "::1" : "127.0.0.1", 0);
-    address_set_port(&local, 0);
-    printf("  %s --classic %s", client, address_format(&local, text));
-    if (port != TRANSPORT_UDP_PORT)
+    printf("  %s%s %s", client, classic ? " --classic" : "", address_format(&local, text));
+    if (udp && port != TRANSPORT_UDP_PORT)
         printf(" --udp-port %u", port);
-    if (settings->classic_port != CLASSIC_PORT)
+    if (classic && settings->classic_port != CLASSIC_PORT)
         printf(" --port %u", settings->classic_port);
     printf("\n");
+}
+
+/* Where the log is unless it is told: as root /var/lib/lazychatd, else as XDG says. */
+static const char *
+data_directory(const struct settings *settings, char *buffer, size_t size)
+{
+    const char *state = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
+
+    if (settings->data != NULL)
+        return settings->data;
+    if (state != NULL && state[0] == '/')
+        snprintf(buffer, size, "%s/lazychatd", state);
+    else if (getuid() == 0 || home == NULL)
+        snprintf(buffer, size, "/var/lib/lazychatd");
+    else
+        snprintf(buffer, size, "%s/.local/state/lazychatd", home);
+    return buffer;
+}
+
+static void
+print_log(const struct settings *settings)
+{
+    char directory[PATH_MAX];
+
+    if (strcmp(settings->durability, "none") == 0)
+        printf("What is said is kept in memory only.\n");
+    else
+        printf("What is said is kept in %s\n",
+               data_directory(settings, directory, sizeof(directory)));
 }
 
 /* How to join, only ways that work as it was started, and the flag that opens the others. */
@@ -101,14 +146,17 @@ print_ways(const struct settings *settings, const struct transport *transport)
         open = open || !address_is_loopback(&address);
         sctp = true;
     }
+    print_log(settings);
     printf("Join from another terminal of this machine, and type:\n");
-    if (udp && transport_udp_address(transport, 0, &address))
-        print_udp_way(settings, &address, client);
+    if (udp ? transport_udp_address(transport, 0, &address)
+            : transport_sctp_address(transport, 0, &address))
+        print_way(settings, &address, udp, false, client);
+    printf("The classic lobby, without names and history:\n");
+    if (udp ? transport_udp_address(transport, 0, &address)
+            : transport_sctp_address(transport, 0, &address))
+        print_way(settings, &address, udp, true, client);
     if (sctp && transport_sctp_address(transport, 0, &address)) {
-        if (address_is_wildcard(&address))
-            address_parse(&address, address.any.sa_family == AF_INET6 ? "::1" : "127.0.0.1", 0);
-        if (!udp)
-            printf("  %s --classic %s\n", client, address_format(&address, text));
+        address = reached_at(&address);
         printf("  ncat --sctp %s %u\n", address_format(&address, text), settings->classic_port);
     } else {
         printf("Not open to programs of kernel SCTP, as ncat --sctp: `%s doctor` says why.\n",
@@ -124,50 +172,36 @@ print_ways(const struct settings *settings, const struct transport *transport)
     fflush(stdout);
 }
 
-/* Read all, act, send all. Returns when the next turn is due at the latest. */
-static int64_t
-turn(struct transport *transport, struct classic *classic)
-{
-    struct endpoint *endpoint;
-
-    transport_receive(transport, clock_ms());
-    while ((endpoint = transport_ready(transport)) != NULL)
-        classic_turn(classic, endpoint);
-    return transport_flush(transport);
-}
-
 /* Everyone is told (SHUTDOWN); who has not answered in time is aborted. A second signal ends the
  * wait. */
 static void
-leave(struct loop *loop, struct transport *transport, struct classic *classic)
+leave(struct loop *loop, struct transport *transport, struct chat *chat)
 {
     int64_t deadline = clock_ms() + SHUTDOWN_MS;
-    size_t told = classic_associations(classic);
+    size_t told = turn_shutdown(chat);
 
-    classic_shutdown(classic);
     transport_flush(transport);
-    while (classic_associations(classic) > 0 && clock_ms() < deadline) {
-        int64_t next = turn(transport, classic);
+    while (turn_associations(chat) > 0 && clock_ms() < deadline) {
+        int64_t next = turn(chat, clock_ms());
 
-        if (classic_associations(classic) > 0 &&
-            loop_wait(loop, next < deadline ? next : deadline) != 0)
+        if (turn_associations(chat) > 0 && loop_wait(loop, next < deadline ? next : deadline) != 0)
             break;
     }
-    logger_write(LOGGER_INFO, "end", "told=%zu aborted=%zu", told, classic_associations(classic));
-    classic_abort(classic);
+    logger_write(LOGGER_INFO, "end", "told=%zu aborted=%zu", told, turn_associations(chat));
+    turn_abort(chat);
     transport_flush(transport);
 }
 
 /* Turn after turn, until a signal comes. */
 static void
-run(struct loop *loop, struct transport *transport, struct classic *classic)
+run(struct loop *loop, struct transport *transport, struct chat *chat)
 {
     int number = 0;
 
     while (number == 0)
-        number = loop_wait(loop, turn(transport, classic));
+        number = loop_wait(loop, turn(chat, clock_ms()));
     logger_write(LOGGER_INFO, "signal", "number=%d name=%s", number, sigabbrev_np(number));
-    leave(loop, transport, classic);
+    leave(loop, transport, chat);
 }
 
 /* A kernel endpoint is a descriptor, and a room has one for each listener. */
@@ -183,38 +217,89 @@ raise_file_limit(void)
 }
 
 static int
+open_log(struct log **log, const struct settings *settings)
+{
+    char directory[PATH_MAX];
+    struct log_config config = {.directory =
+                                    data_directory(settings, directory, sizeof(directory))};
+    int error;
+
+    log_durability_find(settings->durability, &config.durability);
+    error = log_open(log, &config, stderr);
+    if (error == LAZYCHAT_OK)
+        logger_write(LOGGER_INFO, "log", "directory=%s durability=%s id=%s",
+                     config.durability == LOG_NONE ? "-" : config.directory, settings->durability,
+                     log_id(*log));
+    return error;
+}
+
+static struct chat *
+open_chat(const struct settings *settings, struct transport *transport, struct log *log)
+{
+    struct chat_config config = {.transport = transport,
+                                 .log = log,
+                                 .server = settings->name,
+                                 .classic_port = (uint16_t)settings->classic_port,
+                                 .rate = settings->rate,
+                                 .burst = settings->rate * BURST_SECONDS,
+                                 .rooms_max = settings->rooms,
+                                 .keep_age = (int64_t)settings->keep_days * DAY_MS,
+                                 .keep_count = settings->keep_messages};
+
+    return chat_open(&config, stderr);
+}
+
+static void
+log_opened(const struct chat *chat, const struct settings *settings)
+{
+    const struct room *lobby = chat_lobby(chat);
+    struct endpoint_stats stats;
+
+    for (size_t i = 0; i < lobby->classic_count; i++) {
+        endpoint_stats(lobby->classic[i].endpoint, &stats);
+        logger_write(LOGGER_INFO, "open", "room=classic transport=%s port=%u sendall=%s",
+                     lobby->classic[i].name, settings->classic_port, stats.sendall);
+    }
+    for (size_t i = 0; i < lobby->endpoint_count; i++) {
+        endpoint_stats(lobby->endpoints[i].endpoint, &stats);
+        logger_write(LOGGER_INFO, "open", "room=lobby transport=%s port=%u sendall=%s",
+                     lobby->endpoints[i].name, lobby->info.port, stats.sendall);
+    }
+}
+
+static int
 serve(const struct settings *settings)
 {
     const struct endpoint_profile *profile = endpoint_profile_find(settings->profile);
     struct transport *transport = NULL;
-    struct classic *classic = NULL;
+    struct log *log = NULL;
+    struct chat *chat = NULL;
     struct loop *loop = NULL;
-    const struct transport_endpoint *endpoints;
-    size_t count;
-    int error = loop_create(&loop); /* first: threads of the stack inherit the blocked signals */
+    int error = loop_create(&loop); /* first: threads inherit the blocked signals */
 
     if (error != LAZYCHAT_OK)
         fprintf(stderr, "lazychatd: cannot start: %s\n", lazychat_strerror(error));
+    if (error == LAZYCHAT_OK && (error = nick_open()) != LAZYCHAT_OK)
+        fprintf(stderr, "lazychatd: cannot load ICU's data: %s\n  do: reinstall libicu72\n",
+                lazychat_strerror(error));
     if (error == LAZYCHAT_OK)
         error = transport_open(&transport, &settings->listen, profile, stderr);
     if (error == LAZYCHAT_OK)
-        error = classic_open(&classic, transport, (uint16_t)settings->classic_port, stderr);
+        error = open_log(&log, settings);
+    if (error == LAZYCHAT_OK && (chat = open_chat(settings, transport, log)) == NULL)
+        error = LAZYCHAT_SYSTEM;
     if (error == LAZYCHAT_OK) {
         loop_watch(loop, transport_fd(transport), transport);
-        endpoints = classic_endpoints(classic, &count);
-        for (size_t i = 0; i < count; i++) {
-            struct endpoint_stats stats;
-
-            endpoint_stats(endpoints[i].endpoint, &stats);
-            logger_write(LOGGER_INFO, "open", "room=classic transport=%s port=%u sendall=%s",
-                         endpoints[i].name, settings->classic_port, stats.sendall);
-        }
+        loop_watch(loop, log_fd(log), log);
+        log_opened(chat, settings);
         print_ways(settings, transport);
-        run(loop, transport, classic);
+        run(loop, transport, chat);
     }
-    classic_close(classic);
+    chat_close(chat);
+    log_close(log);
     transport_close(transport);
     loop_destroy(loop);
+    nick_close();
     if (error == LAZYCHAT_INVALID)
         return OPTION_EXIT_USAGE;
     return error == LAZYCHAT_OK ? EXIT_SUCCESS : EXIT_FAILURE;
@@ -224,7 +309,14 @@ int
 main(int argc, char **argv)
 {
     struct settings settings = {
-        .classic_port = CLASSIC_PORT, .profile = "default", .log_level = "info"};
+        .classic_port = CLASSIC_PORT,
+        .profile = "default",
+        .log_level = "info",
+        .durability = "full",
+        .name = "lazychat",
+        .rate = 50,
+        .rooms = 1000,
+    };
     const struct option options[] = {
         {"listen", "WHERE", OPTION_LIST, &settings.listen, 0, 0, NULL,
          "udp:ADDRESS[:PORT], SCTP over UDP, or sctp:ADDRESS[,ADDRESS...],\n"
@@ -232,6 +324,23 @@ main(int argc, char **argv)
          "and, where the kernel has SCTP, sctp:127.0.0.1"},
         {"classic-port", "PORT", OPTION_NUMBER, &settings.classic_port, 1, 65535, NULL,
          "SCTP port of the classic lobby; default 2013"},
+        {"data", "DIR", OPTION_TEXT, &settings.data, 0, 0, NULL,
+         "where the log is; default $XDG_STATE_HOME/lazychatd or\n"
+         "~/.local/state/lazychatd, for root /var/lib/lazychatd"},
+        {"durability", "HOW", OPTION_CHOICE, &settings.durability, 0, 0, "full|normal|none",
+         "what was acknowledged survives a power cut (full, default),\n"
+         "a crash of the server (normal), nothing (none: memory only)"},
+        {"keep-days", "N", OPTION_NUMBER, &settings.keep_days, 0, 36500, NULL,
+         "forget messages that are older; default 0: keep all"},
+        {"keep-messages", "N", OPTION_NUMBER, &settings.keep_messages, 0, UINT_MAX, NULL,
+         "keep so many of each room; default 0: all"},
+        {"name", "TEXT", OPTION_TEXT, &settings.name, 0, 0, NULL,
+         "what the server calls itself; default lazychat"},
+        {"rate", "N", OPTION_NUMBER, &settings.rate, 0, 1000000, NULL,
+         "messages a second that one association may send, four seconds'\n"
+         "worth at once; 0: no limit; default 50"},
+        {"rooms", "N", OPTION_NUMBER, &settings.rooms, 1, 50000, NULL,
+         "how many rooms there may be; default 1000"},
         {"profile", "NAME", OPTION_CHOICE, &settings.profile, 0, 0, "default|lan",
          "timing: default, or lan, which finds out in a fraction of a\n"
          "second that a path is dead"},
