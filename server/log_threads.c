@@ -56,9 +56,12 @@ void
 log_threads_refuse(const struct log_threads *threads, struct log_request *request,
                    const struct log_db *db, int error)
 {
-    request->code = log_db_code(db, error);
-    if (request->code != NULL)
-        request->text = log_threads_text(threads, request, request->code, NULL);
+    const char *code = log_db_code(db, error);
+
+    if (code == NULL)
+        return;
+    request->code = code;
+    request->text = log_threads_text(threads, request, code, NULL);
 }
 
 int

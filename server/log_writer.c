@@ -571,14 +571,12 @@ int64_t
 log_writer_work(void *context, struct job_queue *jobs)
 {
     struct log_writer *writer = context;
-    bool stopping = worker_stopping(writer->threads->writer);
 
     do {
         struct job_queue batch = {0};
 
         next_batch(writer, jobs, &batch);
-        if (batch.first != NULL ||
-            (writer->marks_due != 0 && (stopping || clock_ms() >= writer->marks_due)))
+        if (batch.first != NULL || (writer->marks_due != 0 && clock_ms() >= writer->marks_due))
             write_batch(writer, &batch);
         /* Behind the answers, not before them. */
         if (writer->wal_pages >= WAL_PAGES) {
@@ -586,7 +584,7 @@ log_writer_work(void *context, struct job_queue *jobs)
             (void)log_db_checkpoint(&writer->db, false, 0);
         }
     } while (jobs->first != NULL);
-    if (!stopping)
+    if (!worker_stopping(writer->threads->writer))
         keep(writer);
     return next_call(writer);
 }
@@ -649,14 +647,19 @@ log_writer_open(struct log_writer *writer, struct log_threads *threads, int64_t 
     return error;
 }
 
-/* What was reserved and not used is given back, so that numbers stay small. */
+/* Read markers that still wait; and what was reserved and not used is given back, so that numbers
+ * stay small. */
 static void
-give_numbers_back(struct log_writer *writer)
+write_last(struct log_writer *writer)
 {
-    if (log_db_begin(&writer->db) != SQLITE_OK)
-        return;
-    if (log_db_run(&writer->db, WRITE_META, "ti", "accounts",
-                   (int64_t)writer->threads->next_account) == SQLITE_OK)
+    int error = log_db_begin(&writer->db);
+
+    if (error == SQLITE_OK)
+        error = log_account_write_marks(writer);
+    if (error == SQLITE_OK)
+        error = log_db_run(&writer->db, WRITE_META, "ti", "accounts",
+                           (int64_t)writer->threads->next_account);
+    if (error == SQLITE_OK)
         (void)log_db_commit(&writer->db);
     else
         log_db_rollback(&writer->db);
@@ -666,7 +669,7 @@ void
 log_writer_close(struct log_writer *writer)
 {
     if (writer->db.handle != NULL && writer->reserved_committed > 0)
-        give_numbers_back(writer);
+        write_last(writer);
     log_account_drop_marks(writer);
     hash_free(&writer->marks);
     log_db_close(&writer->db);
