@@ -127,7 +127,9 @@ def test_default_listens_on_both(lobby):
     """Default `udp:127.0.0.1:9899` and, where the kernel has SCTP, `sctp:127.0.0.1`."""
     text = lobby.out.text()
     assert f"  udp:127.0.0.1:{UDP_PORT} " in text and "  sctp:127.0.0.1 " in text
-    assert [re.search(r"transport=(\w+)", line)[1] for line in lobby.wait_log("open", 2)] == ["udp", "sctp"]
+    for room in ("classic", "lobby"):
+        opened = [line for line in lobby.wait_log("open", 4) if f" room={room} " in line]
+        assert [re.search(r"transport=(\w+)", line)[1] for line in opened] == ["udp", "sctp"]
 
 
 def test_startup_text_is_true(lobby, start):

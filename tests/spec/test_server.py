@@ -232,7 +232,7 @@ class TestLog:
         for line in server.err.text().split("\n")[:-1]:
             assert self.LINE.fullmatch(line), line
             assert line.isprintable(), ascii(line)
-        assert len(server.err.text().split("\n")[:-1]) == len(hostile) + 2  # open, up
+        assert len(server.err.text().split("\n")[:-1]) == len(hostile) + 4  # log, open twice, up
 
     @pytest.mark.parametrize("level, shown", [("error", False), ("warn", False), ("info", True)])
     def test_level(self, serve, join, level, shown):
