@@ -4,20 +4,18 @@
  * interleaved, a round of all cases after the other, and medians are taken: other work on the
  * machine then falls on all cases alike.
  */
+#include "child.h"
+#include "figures.h"
 #include "load.h"
 #include "option.h"
 #include "server.h"
 
 #include <inttypes.h>
 #include <limits.h>
-#include <poll.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #define EXIT_USAGE 2
@@ -29,7 +27,7 @@
 
 struct settings {
     struct load_config load;
-    const char *server, *connect, *pace;
+    const char *server, *connect, *pace, *durability;
     unsigned int pid, rounds, sctp_port;
     bool compare, scale, json, help;
     double others; /* load average before the first run: work that is not ours */
@@ -44,71 +42,72 @@ struct run {
 
 /* ---- One run ---- */
 
-/* The path of a program that was built with this one: `beside` says where from here. */
-static void
-built_path(const char *beside, char path[PATH_MAX])
-{
-    char own[PATH_MAX / 2];
-    ssize_t length = readlink("/proc/self/exe", own, sizeof(own) - 1);
-
-    own[length > 0 ? length : 0] = '\0';
-    if (strrchr(own, '/') != NULL)
-        *strrchr(own, '/') = '\0';
-    snprintf(path, PATH_MAX, "%s/%s", own, beside);
-}
-
-/* "lazychatd" is the one of this build; "bare" the baseline, "bare:sendall:nodelay" with those
- * words as arguments; anything else the path of a lazychatd. */
+/* The baseline: "bare:sendall:nodelay" is it with those words as arguments. */
 static pid_t
-start(const struct settings *settings, const char *name, struct load_config *load)
+start_bare(const struct settings *settings, const char *name, struct load_config *load)
 {
-    char path[PATH_MAX], listen[64], udp_port[16], port[16], words[64];
+    char path[PATH_MAX], udp_port[16], port[16], words[64];
     uint16_t free_port = server_free_port();
-    char *lazychatd[] = {path, "--listen",    listen, "--classic-port",
-                         port, "--log-level", "warn", NULL};
-    char *bare[8] = {path, udp_port, port};
-    bool is_bare = strcmp(name, "bare") == 0 || strncmp(name, "bare:", 5) == 0;
+    char *argv[8] = {path, udp_port, port};
     size_t count = 3;
 
-    snprintf(listen, sizeof(listen), "udp:127.0.0.1:%u", free_port);
+    server_built_path("bare_usrsctp", path);
     snprintf(udp_port, sizeof(udp_port), "%u", free_port);
     snprintf(port, sizeof(port), "%u", settings->sctp_port);
-    snprintf(path, sizeof(path), "%s", name);
-    if (strcmp(name, "lazychatd") == 0)
-        built_path("../server/lazychatd", path);
-    if (is_bare) {
-        built_path("bare_usrsctp", path);
-        snprintf(words, sizeof(words), "%s", name);
-        strtok(words, ":");
-        while (count < 7 && (bare[count] = strtok(NULL, ":")) != NULL)
-            count++;
-    }
+    snprintf(words, sizeof(words), "%s", name);
+    strtok(words, ":");
+    while (count < 7 && (argv[count] = strtok(NULL, ":")) != NULL)
+        count++;
     address_parse(&load->server, "127.0.0.1", free_port);
-    load->pid = server_start(is_bare ? bare : lazychatd, START_MS);
+    return server_start(argv, START_MS);
+}
+
+/* "lazychatd" is the one of this build; "bare" and "bare:WORDS" the baseline; anything else the
+ * path of a lazychatd. */
+static pid_t
+start(const struct settings *settings, const char *name, const char *data, struct load_config *load)
+{
+    struct server_config config = {.path = strcmp(name, "lazychatd") != 0 ? name : NULL,
+                                   .durability = settings->durability,
+                                   .data = data,
+                                   .classic_port = settings->sctp_port};
+
+    if (strcmp(name, "bare") == 0 || strncmp(name, "bare:", 5) == 0)
+        load->pid = start_bare(settings, name, load);
+    else
+        load->pid = server_start_lazychatd(&config, &load->server);
     return load->pid;
 }
 
+struct errand {
+    const struct settings *settings;
+    const struct run *run;
+};
+
 /* In a process of its own: the load, and the server unless it runs already. */
 static bool
-run_here(const struct settings *settings, const struct run *run, struct load_result *result)
+run_here(void *user, void *result)
 {
+    const struct errand *errand = user;
+    const struct settings *settings = errand->settings;
+    const struct run *run = errand->run;
     struct load_config load = settings->load;
+    char data[PATH_MAX];
     pid_t pid = 0;
     bool good;
 
     load.clients = run->clients;
-    load.sockets = load.sockets == 0 || load.sockets > load.clients ? load.clients : load.sockets;
     load.speakers = load.speakers > load.clients ? load.clients : load.speakers;
-    if (settings->connect == NULL) {
-        pid = start(settings, run->server, &load);
-        if (pid < 0)
-            return false;
-    }
+    if (!server_data_make(data))
+        return false;
+    if (settings->connect == NULL && (pid = start(settings, run->server, data, &load)) < 0)
+        return false;
     good = load_run(&load, result);
     if (pid > 0 && waitpid(pid, NULL, WNOHANG) != 0)
         fprintf(stderr, "fanout: %s ended by itself\n", run->server);
     else if (pid > 0)
         server_stop(pid);
+    server_data_remove(data);
     return good;
 }
 
@@ -116,34 +115,10 @@ run_here(const struct settings *settings, const struct run *run, struct load_res
 static bool
 run_once(const struct settings *settings, struct run *run, struct load_result *result)
 {
-    pid_t parent = getpid(), pid;
-    struct pollfd fd;
-    int ends[2];
-    bool good;
+    struct errand errand = {settings, run};
 
-    fflush(stdout);
-    if (pipe(ends) != 0 || (pid = fork()) < 0) {
-        perror("fanout");
-        return false;
-    }
-    if (pid == 0) {
-        if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || getppid() != parent)
-            _exit(EXIT_FAILURE);
-        close(ends[0]);
-        good = run_here(settings, run, result);
-        if (good && write(ends[1], result, sizeof(*result)) != sizeof(*result))
-            good = false;
-        _exit(good ? EXIT_SUCCESS : EXIT_FAILURE);
-    }
-    close(ends[1]);
-    fd = (struct pollfd){.fd = ends[0], .events = POLLIN};
-    good = poll(&fd, 1, (int)(settings->load.seconds + GRACE_S) * 1000) == 1 &&
-           read(ends[0], result, sizeof(*result)) == sizeof(*result);
-    close(ends[0]);
-    if (!good)
-        kill(pid, SIGKILL); /* and its server with it */
-    waitpid(pid, NULL, 0);
-    if (!good) {
+    if (!child_run(run_here, &errand, result, sizeof(*result),
+                   (int64_t)(settings->load.seconds + GRACE_S) * 1000)) {
         fprintf(stderr, "fanout: no result from %s with %u clients\n", run->server, run->clients);
         return false;
     }
@@ -202,14 +177,6 @@ p99(const struct load_result *result)
     return result->p99_ms;
 }
 
-static int
-compare_doubles(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-
-    return (x > y) - (x < y);
-}
-
 static double
 median(const struct run *run, unsigned int rounds, double (*figure)(const struct load_result *))
 {
@@ -217,8 +184,7 @@ median(const struct run *run, unsigned int rounds, double (*figure)(const struct
 
     for (unsigned int i = 0; i < rounds; i++)
         values[i] = figure(&run->results[i]);
-    qsort(values, rounds, sizeof(*values), compare_doubles);
-    return rounds % 2 == 1 ? values[rounds / 2] : (values[rounds / 2 - 1] + values[rounds / 2]) / 2;
+    return median_of(values, rounds);
 }
 
 static void
@@ -329,8 +295,7 @@ check(struct settings *settings)
         fprintf(stderr, "fanout: --speakers are some of the --clients\n");
         return EXIT_USAGE;
     }
-    if (getloadavg(&settings->others, 1) != 1)
-        settings->others = 0;
+    settings->others = load_average();
     settings->load.port = (uint16_t)settings->sctp_port;
     settings->load.pid = (pid_t)settings->pid;
     settings->load.pace_all = strcmp(settings->pace, "all") == 0;
@@ -350,6 +315,7 @@ main(int argc, char **argv)
                  .seconds = 3,
                  .warmup_ms = 500},
         .server = "lazychatd",
+        .durability = "none",
         .pace = "all",
         .sctp_port = PORT,
     };
@@ -377,6 +343,8 @@ main(int argc, char **argv)
         {"server", "PATH", OPTION_TEXT, &settings.server, 0, 0, NULL,
          "a lazychatd, or the baseline: bare, bare:nodelay, bare:sendall…;\n"
          "default the lazychatd of this build"},
+        {"durability", "HOW", OPTION_CHOICE, &settings.durability, 0, 0, "full|normal|none",
+         "of lazychatd's log; default none"},
         {"connect", "ADDRESS", OPTION_TEXT, &settings.connect, 0, 0, NULL,
          "start none, load the one at this ADDRESS:PORT (UDP)"},
         {"pid", "PID", OPTION_NUMBER, &settings.pid, 0, 1u << 30, NULL,
