@@ -347,8 +347,10 @@ store_close(struct store *store)
     for (size_t i = 0; i < STATEMENTS; i++)
         sqlite3_finalize(store->statements[i]);
     sqlite3_close(store->db);
-    if (store->lock >= 0)
+    if (store->lock >= 0) {
+        flock(store->lock, LOCK_UN); /* a child that has not called exec yet may have it too */
         close(store->lock);
+    }
     free(store);
 }
 

@@ -230,6 +230,29 @@ test_files(void **state)
     stage_begin_client(&config);
 }
 
+/* A child that the program has forked does not hold on to the store. */
+static void
+test_child(void **state)
+{
+    struct store *store;
+    int status;
+    pid_t pid;
+
+    (void)state;
+    assert_int_equal(store_open(&store, directory), 0);
+    pid = fork();
+    assert_true(pid >= 0);
+    if (pid == 0) {
+        pause();
+        _exit(0);
+    }
+    store_close(store);
+    assert_int_equal(store_open(&store, directory), 0);
+    store_close(store);
+    kill(pid, SIGKILL);
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+}
+
 /* A process that dies without a word holds no lock and loses nothing of a turn that ended. */
 static void
 test_killed(void **state)
@@ -378,6 +401,7 @@ main(void)
         cmocka_unit_test_setup_teardown(test_forgets, begin, end),
         cmocka_unit_test_setup_teardown(test_redacted_is_wiped, begin, end),
         cmocka_unit_test_setup_teardown(test_files, begin, end),
+        cmocka_unit_test_setup_teardown(test_child, begin, end),
         cmocka_unit_test_setup_teardown(test_killed, begin, end),
         cmocka_unit_test_setup_teardown(test_not_a_database, begin, end),
         cmocka_unit_test_setup_teardown(test_no_directory, begin, end),
