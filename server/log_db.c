@@ -168,18 +168,30 @@ leave(struct log_db *db)
     db->inside = false;
 }
 
-int
-log_db_begin(struct log_db *db)
+static int
+begin(struct log_db *db, const char *sql)
 {
     int error;
 
     if (db->gate != NULL)
         pthread_mutex_lock(db->gate);
     db->inside = true;
-    error = log_db_execute(db, "BEGIN");
+    error = log_db_execute(db, sql);
     if (error != SQLITE_OK)
         log_db_rollback(db);
     return error;
+}
+
+int
+log_db_begin(struct log_db *db)
+{
+    return begin(db, "BEGIN");
+}
+
+int
+log_db_begin_write(struct log_db *db)
+{
+    return begin(db, "BEGIN IMMEDIATE");
 }
 
 int

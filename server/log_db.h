@@ -52,6 +52,10 @@ int log_db_number(struct log_db *db, const char *sql, int64_t *number);
 /* A transaction reads one state from its first statement on. Ends are safe without a begin; a
  * failed commit is rolled back. */
 int log_db_begin(struct log_db *db);
+
+/* The same for one that reads first and then writes. While the WAL is being emptied this one waits;
+ * SQLite lets nobody wait who has read already: the first write would be refused. */
+int log_db_begin_write(struct log_db *db);
 int log_db_commit(struct log_db *db);
 void log_db_rollback(struct log_db *db);
 

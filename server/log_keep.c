@@ -124,7 +124,7 @@ log_keep_do(struct log_writer *writer, struct job_queue *done, bool *more)
 {
     int64_t now = log_threads_now(writer->threads);
     int left = SLICE;
-    int error = log_db_begin(&writer->db);
+    int error = log_db_begin_write(&writer->db);
 
     if (error == SQLITE_OK)
         error = drop_rows(writer, now, &left);

@@ -419,7 +419,7 @@ tell_state(struct log_writer *writer, int error, struct job_queue *done)
 static int
 try_all(struct log_writer *writer, const struct job_queue *jobs)
 {
-    int error = log_db_begin(&writer->db);
+    int error = log_db_begin_write(&writer->db);
 
     if (error == SQLITE_OK && writer->marks_due != 0)
         error = log_account_write_marks(writer);
@@ -438,7 +438,8 @@ try_all(struct log_writer *writer, const struct job_queue *jobs)
 static int
 try_one(struct log_writer *writer, struct log_request *request)
 {
-    int error = log_db_begin(&writer->db);
+    int error = request->type == REQUEST_IDENTIFY ? log_db_begin(&writer->db)
+                                                  : log_db_begin_write(&writer->db);
 
     if (error == SQLITE_OK)
         error = act(writer, request);
