@@ -32,6 +32,7 @@
 #define CLIENT_PAUSE_MAX  30000
 #define CLIENT_LEAVE_MS   2000
 #define CLIENT_READ_MS    2000
+#define CLIENT_NAME_MS    2000  /* for the answer to a wanted nickname */
 #define CLIENT_AGAIN_MS   30000 /* what is not acknowledged after that is said again */
 #define CLIENT_RESOLVE_MS 5000  /* names are looked up at most so often */
 #define CLIENT_ASKS       16    /* questions of the program that wait */
@@ -93,6 +94,7 @@ struct lazychat_room {
     struct sequence sequence;
     struct outbox outbox;
     int64_t quiet;     /* nothing is sent until then: the server asked for it */
+    int64_t unnamed;   /* nothing is said until then, at most: the nickname is being taken */
     int64_t again_due; /* acknowledgements are late then */
     struct client_ask asks[CLIENT_ASKS];
     size_t ask_count;

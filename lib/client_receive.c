@@ -449,6 +449,9 @@ take_welcome(struct lazychat_room *room, const struct message *welcome, const ch
     if (welcome->read > room->read_sent)
         room->read_sent = welcome->read;
     client_copy(room->nick, sizeof(room->nick), welcome->nick);
+    room->unnamed = 0;
+    if (room->server->nick[0] != '\0' && strcmp(room->server->nick, welcome->nick) != 0)
+        room->unnamed = room->server->chat->now + CLIENT_NAME_MS;
     set_account(room->server, welcome->account);
     if (!room->wanted)
         return;
@@ -575,8 +578,10 @@ take_error(struct lazychat_room *room, const struct message *error, const char *
     } else if (error->id != NULL) {
         client_send_acknowledged(room, error->id);
     }
-    if (strcmp(error->code, "nick-taken") == 0 || strcmp(error->code, "bad-nick") == 0)
+    if (strcmp(error->code, "nick-taken") == 0 || strcmp(error->code, "bad-nick") == 0) {
         room->server->nick[0] = '\0';
+        room->unnamed = 0;
+    }
     client_tell_json(about, json, length);
     client_tell_init(&event, LAZYCHAT_REFUSED);
     event.code = error->code;
@@ -592,8 +597,10 @@ take_you(struct lazychat_room *room, const struct message *you)
 {
     struct lazychat_event event;
 
-    for (struct lazychat_room *each = room->server->rooms; each != NULL; each = each->next)
+    for (struct lazychat_room *each = room->server->rooms; each != NULL; each = each->next) {
         client_copy(each->nick, sizeof(each->nick), you->nick);
+        each->unnamed = 0;
+    }
     set_account(room->server, you->account);
     client_tell_init(&event, LAZYCHAT_YOU);
     event.account = you->account;

@@ -217,6 +217,8 @@ client_send_turn(struct lazychat_room *room)
     if (room == client_server_lobby(room->server))
         due = earlier(due, send_opens(room));
     due = earlier(due, send_read(room));
+    if (chat->now < room->unnamed)
+        return earlier(due, room->unnamed);
     return earlier(due, send_outbox(room));
 }
 
