@@ -102,27 +102,38 @@ part(struct line *line, const char *arguments)
     return true;
 }
 
-/* The name may hold spaces when it is known, or when `:` follows it. */
+/* Who is meant: `"any name"`, a name that is known, or the first word. Returns what belongs to it;
+ * the name is `length` bytes from `from`. */
+static size_t
+take_name(const struct line *line, const char *arguments, size_t *from, size_t *length)
+{
+    const char *quote = *arguments == '"' ? strchr(arguments + 1, '"') : NULL;
+    int64_t account;
+    size_t taken = memory_whose(&line->current->memory, arguments, &account);
+
+    *from = quote != NULL;
+    if (quote != NULL)
+        taken = (size_t)(quote - arguments) + 1;
+    else if (taken == 0)
+        taken = strcspn(arguments, " ");
+    *length = taken - 2 * *from;
+    while (*length > 0 && strchr(": ", arguments[*from + *length - 1]) != NULL)
+        --*length;
+    return taken + strspn(arguments + taken, " ");
+}
+
 static bool
 msg(struct line *line, const char *arguments)
 {
-    const char *colon = strchr(arguments, ':'), *text;
-    int64_t account;
-    size_t length = memory_whose(&line->current->memory, arguments, &account);
+    size_t from, length;
+    const char *text = arguments + take_name(line, arguments, &from, &length);
     char name[256];
 
-    if (length == 0 && colon != NULL && colon[1] == ' ')
-        length = (size_t)(colon - arguments) + 1;
-    if (length == 0)
-        length = strcspn(arguments, " ");
-    text = arguments + length + strspn(arguments + length, " ");
-    while (length > 0 && (arguments[length - 1] == ' ' || arguments[length - 1] == ':'))
-        length--;
     if (length == 0 || length >= sizeof(name) || *text == '\0') {
-        show_answer(line, "to whom, and what? /msg NICK TEXT");
+        show_answer(line, "to whom, and what? /msg NICK TEXT, or /msg \"NICK\" TEXT");
         return false;
     }
-    memcpy(name, arguments, length);
+    memcpy(name, arguments + from, length);
     name[length] = '\0';
     return line_worked(line, lazychat_whisper(here(line), name, text, NULL));
 }
@@ -139,8 +150,8 @@ static bool
 names(struct line *line, const char *arguments)
 {
     (void)arguments;
-    line->session.names_wanted = line_worked(line, lazychat_names(here(line)));
-    return line->session.names_wanted;
+    line->names_wanted = line_worked(line, lazychat_names(here(line)));
+    return line->names_wanted;
 }
 
 static bool
@@ -160,8 +171,11 @@ history(struct line *line, const char *arguments)
         show_answer(line, "/history takes how many messages: 1 to 500");
         return false;
     }
-    return line_worked(line,
-                       lazychat_history(here(line), line->current->before, (unsigned int)count));
+    if (!line_worked(line,
+                     lazychat_history(here(line), line->current->before, (unsigned int)count)))
+        return false;
+    line->session.questions++;
+    return true;
 }
 
 static bool
@@ -380,7 +394,7 @@ nearest(const char *name)
 
         if (strncmp(commands[i].name, name, strlen(name)) == 0)
             wrong = wrong < 1 ? wrong : 1;
-        if (wrong < best_distance && wrong < strlen(commands[i].name)) {
+        if (wrong < best_distance && wrong < strlen(commands[i].name) && *name != '\0') {
             best = commands[i].name;
             best_distance = wrong;
         }
@@ -449,6 +463,19 @@ help(struct line *line, const char *arguments)
     return true;
 }
 
+/* Something is not in brackets. */
+static bool
+needs_arguments(const struct command *command)
+{
+    const char *rest = command->arguments;
+
+    while (rest != NULL && *rest == '[') {
+        rest += strcspn(rest, "]") + 1;
+        rest += strspn(rest, " ");
+    }
+    return rest != NULL && *rest != '\0';
+}
+
 bool
 command_run(struct line *line, const char *text)
 {
@@ -460,8 +487,7 @@ command_run(struct line *line, const char *text)
         return false;
     }
     text += length + strspn(text + length, " ");
-    if ((command->arguments == NULL && *text != '\0') ||
-        (command->arguments != NULL && *command->arguments != '[' && *text == '\0')) {
+    if (*text == '\0' ? needs_arguments(command) : command->arguments == NULL) {
         show_answer(line, "/%s takes %s", command->name,
                     command->arguments != NULL ? command->arguments : "nothing");
         show_usage(line, command);

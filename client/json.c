@@ -7,6 +7,7 @@
 #include "signals.h"
 #include "utf8.h"
 
+#include <errno.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -96,8 +97,8 @@ heard(void *user, struct lazychat_room *room, const char *json, size_t length)
     if (session->raw)
         session->progress = session->now;
     /* The answer to what the session asks at the end is its own. */
-    if (session->asked && !session->answered && !session->names_wanted &&
-        is_type(json, length, "names"))
+    if (session->asked && !session->answered && session->questions == 0 &&
+        is_type(json, length, "batch"))
         return;
     put_line(json, length);
 }
@@ -127,8 +128,6 @@ happened(void *user, struct lazychat_room *room, const struct lazychat_event *ev
     struct json_mode *mode = user;
 
     session_event(&mode->session, room, event);
-    if (event->type == LAZYCHAT_NAMES)
-        mode->session.names_wanted = false;
     if (event->type == LAZYCHAT_JOINED)
         tell(mode, "in", event->text);
     if (event->type == LAZYCHAT_LOST && !mode->told_lost && mode->session.was_in)
@@ -169,8 +168,8 @@ send_line(struct json_mode *mode, const char *line, size_t length)
         return false;
     if (error != LAZYCHAT_OK) {
         refuse(mode, line, length, why[0] != '\0' ? why : lazychat_strerror(error));
-    } else if (is_type(line, length, "names")) {
-        session->names_wanted = true;
+    } else if (is_type(line, length, "history")) {
+        session->questions++;
     }
     return true;
 }
@@ -209,11 +208,10 @@ static int
 loop(struct json_mode *mode)
 {
     struct session *session = &mode->session;
-    bool broken;
-    int status;
+    int broken, status;
 
     do {
-        broken = fflush(stdout) != 0;
+        broken = fflush(stdout) != 0 ? errno : 0;
         session_turn(session,
                      mode->line == NULL && session->was_in && session_wants_input(session));
         if (session->input_ready)

@@ -11,6 +11,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#define PEOPLE_MAX 500
+
 /* ---- Rooms ---- */
 
 static struct line_room *
@@ -121,8 +123,11 @@ happened(void *user, struct lazychat_room *from, const struct lazychat_event *ev
     struct line *line = user;
     struct line_room *room = room_of(line, from);
 
-    if (room != NULL && !session_event(&line->session, from, event))
-        show_event(line, room, event);
+    if (room == NULL || session_event(&line->session, from, event))
+        return;
+    show_event(line, room, event);
+    if (event->type == LAZYCHAT_JOINED && !line->options.quiet && event->people <= PEOPLE_MAX)
+        lazychat_names(from); /* so that those who leave have names */
 }
 
 /* ---- What is said ---- */

@@ -28,7 +28,7 @@ struct line_room {
     int64_t before; /* /history goes on here; 0: at the latest */
     int64_t shown;  /* the latest number on the screen */
     int64_t read;   /* and up to where the server was told so */
-    bool lost;      /* and the person was told */
+    bool lost;      /* the connection, once one was in */
     char *query;    /* /search goes on with it */
     int64_t found;  /* before this number */
 };
@@ -42,6 +42,7 @@ struct line {
     struct line_room *current;
     bool commands;       /* lines that begin with `/` are commands */
     bool earlier;        /* the last message shown was an old one */
+    bool names_wanted;   /* /names was asked */
     bool rooms_wanted;   /* /rooms was asked */
     int day;             /* of the last message shown; 0: none yet */
     char shown_why[200]; /* the last reason of a loss, to say it once */

@@ -5,6 +5,7 @@
 #include "option.h"
 #include "state.h"
 
+#include <fcntl.h>
 #include <netdb.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -124,6 +125,19 @@ chat(const struct settings *settings, const char *where)
     return line_run(&config, &options);
 }
 
+/* A descriptor that is closed would become that of a socket, and be read and written as if it were
+ * the terminal's. */
+static void
+open_standard_ones(void)
+{
+    int fd;
+
+    do
+        fd = open("/dev/null", O_RDWR);
+    while (fd >= 0 && fd <= STDERR_FILENO);
+    close(fd);
+}
+
 static int
 wrong(const char *what)
 {
@@ -182,7 +196,10 @@ main(int argc, char **argv)
     const struct option_program program = {"lazychat", usage, options, &settings.help,
                                            &settings.version};
     int status;
-    int count = option_start(&program, argc, argv, rest, 1, &status);
+    int count;
+
+    open_standard_ones();
+    count = option_start(&program, argc, argv, rest, 1, &status);
 
     if (count < 0)
         return status;

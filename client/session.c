@@ -5,7 +5,6 @@
 #include "escape.h"
 #include "signals.h"
 
-#include <errno.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -104,7 +103,6 @@ session_event(struct session *session, const struct lazychat_room *room,
         if (room == session->room && !session->was_in)
             session->head = event->head;
         session->was_in = session->was_in || room == session->room;
-        session->asked = session->answered; /* what was asked before is lost */
         return false;
     case LAZYCHAT_LOST:
         escape(session->why, sizeof(session->why), event->text, strlen(event->text));
@@ -115,10 +113,12 @@ session_event(struct session *session, const struct lazychat_room *room,
     case LAZYCHAT_REFUSED:
         session->not_said = session->not_said || (event->retry < 0 && event->id != NULL);
         return false;
-    case LAZYCHAT_NAMES:
-        if (room != session->room || !session->asked || session->answered || session->names_wanted)
+    case LAZYCHAT_HISTORY:
+        if (session->questions > 0) {
+            session->questions--;
             return false;
-        session->answered = session->seen == session->asked_at;
+        }
+        session->answered = session->asked && session->seen == session->asked_at;
         session->asked = session->answered;
         return true;
     default:
@@ -224,9 +224,9 @@ gave_up(const struct session *session)
     return EXIT_FAILURE;
 }
 
-/* Has everything come that was there when it joined? The server answers questions in their order,
- * so an answer to `names` comes after what was asked before it. Whatever still came in between may
- * have been asked for by the library: then once more. */
+/* Has everything come that was there when it joined, and every answer? The server answers questions
+ * in their order, so the answer to the last one tells, even if there is nothing in it. Whatever
+ * came before it may have made the library ask for more: then once again. */
 static bool
 settled(struct session *session)
 {
@@ -234,7 +234,8 @@ settled(struct session *session)
         return false;
     if (session->answered)
         return true;
-    if (!session->asked && !session->names_wanted && lazychat_names(session->room) == LAZYCHAT_OK) {
+    if (!session->asked && session->questions == 0 &&
+        lazychat_history(session->room, 1, 1) == LAZYCHAT_OK) {
         session->asked = true;
         session->asked_at = session->seen;
     }
@@ -292,7 +293,7 @@ over_for_person(struct session *session, int *status)
 }
 
 bool
-session_over(struct session *session, bool broken, int *status)
+session_over(struct session *session, int broken, int *status)
 {
     if (session->ended == 0 && !session->holding &&
         (session->leaving || input_done(&session->input)))
@@ -301,8 +302,8 @@ session_over(struct session *session, bool broken, int *status)
         *status = EXIT_FAILURE;
         return true;
     }
-    if (broken) {
-        fprintf(stderr, "lazychat: cannot write: %s\n", strerror(errno));
+    if (broken != 0) {
+        fprintf(stderr, "lazychat: cannot write: %s\n", strerror(broken));
         *status = EXIT_FAILURE;
         return true;
     }

@@ -34,20 +34,20 @@ struct session {
     bool raw;
     bool person; /* one who leaves by saying so: nothing is given up */
     bool was_in;
-    bool not_said;     /* something was refused */
-    bool leaving;      /* asked to */
-    int64_t now;       /* ms, of this turn */
-    int64_t begun;     /* when it was opened */
-    int64_t ended;     /* when it was to end: the input's end; 0: not yet */
-    int64_t progress;  /* when something last came or went */
-    size_t unsent;     /* then */
-    int64_t head;      /* the latest number at the time of joining */
-    int64_t seen;      /* the latest one that was shown */
-    int64_t sent;      /* the latest one of one's own */
-    bool names_wanted; /* by the user of the session: the next answer is not the session's */
-    bool asked, answered;
-    int64_t asked_at; /* `seen` then */
-    char why[600];    /* it was lost */
+    bool not_said;        /* something was refused */
+    bool leaving;         /* asked to */
+    int64_t now;          /* ms, of this turn */
+    int64_t begun;        /* when it was opened */
+    int64_t ended;        /* when it was to end: the input's end; 0: not yet */
+    int64_t progress;     /* when something last came or went */
+    size_t unsent;        /* then */
+    int64_t head;         /* the latest number at the time of joining */
+    int64_t seen;         /* the latest one that was shown */
+    int64_t sent;         /* the latest one of one's own */
+    size_t questions;     /* of lazychat_history by the user of the session, not answered yet */
+    bool asked, answered; /* a question of the session's own */
+    int64_t asked_at;     /* `seen` then */
+    char why[600];        /* it was lost */
 };
 
 /* Opens the client in the room, with config->user and its callbacks. LAZYCHAT_IN_USE: another
@@ -74,9 +74,9 @@ bool session_wants_input(const struct session *session);
  * says whether there is input. Returns a signal that is none that ends it, or 0. */
 int session_turn(struct session *session, bool wants_input);
 
-/* Is it over? Then *status is set, and stderr has what there is to say. `broken`: nobody reads the
- * output. */
-bool session_over(struct session *session, bool broken, int *status);
+/* Is it over? Then *status is set, and stderr has what there is to say. `broken`: the errno of
+ * writing what is shown, or 0. */
+bool session_over(struct session *session, int broken, int *status);
 
 /* Says on stderr what becomes of that which is not acknowledged, if there is any. */
 void session_say_unsent(const struct session *session);

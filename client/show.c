@@ -385,14 +385,14 @@ show_joined(struct line *line, struct line_room *room, const struct lazychat_eve
     char *nick = show_safe(event->nick), *topic = show_safe(event->topic);
     char *way = show_safe(event->text);
 
-    room->lost = false;
     line->shown_why[0] = '\0';
     show_notice(line, NULL, "in %s of %s as %s (%s); %lld here", lazychat_room_name(room->room),
                 lazychat_room_host(room->room), nick, way, (long long)event->people);
-    if (*topic != '\0')
+    if (*topic != '\0' && !room->lost)
         show_notice(line, room, "topic: %s", topic);
-    if (event->unread > 0)
+    if (event->unread > 0 && !room->lost)
         show_notice(line, room, "%lld unread", (long long)event->unread);
+    room->lost = false;
     free(nick);
     free(topic);
     free(way);
@@ -403,8 +403,9 @@ static void
 show_lost(struct line *line, struct line_room *room, const struct lazychat_event *event)
 {
     char *why = show_safe(event->text);
+    bool tells = line->session.person || line->session.was_in; /* else the end tells it */
 
-    if (strncmp(line->shown_why, why, sizeof(line->shown_why) - 1) != 0) {
+    if (tells && strncmp(line->shown_why, why, sizeof(line->shown_why) - 1) != 0) {
         if (event->retry < 0)
             show_notice(line, room, "no connection: %s", why);
         else
@@ -412,7 +413,7 @@ show_lost(struct line *line, struct line_room *room, const struct lazychat_event
                         event->retry > 2000 ? ", again and again" : "");
         snprintf(line->shown_why, sizeof(line->shown_why), "%s", why);
     }
-    room->lost = true;
+    room->lost = line->session.was_in;
     free(why);
 }
 
@@ -439,12 +440,12 @@ show_names(struct line *line, struct line_room *room, const struct lazychat_even
     for (size_t i = 0; i < event->in_count; i++)
         if (event->people_in[i].nick != NULL)
             memory_set_name(&room->memory, event->people_in[i].account, event->people_in[i].nick);
-    if (line->session.names_wanted) {
+    if (line->names_wanted) {
         put_people(out, event->people_in, event->in_count);
         show_answer(line, "%lld in %s: %s", (long long)event->people,
                     lazychat_room_name(room->room), page_text(&page));
     }
-    line->session.names_wanted = false;
+    line->names_wanted = false;
     page_close(&page);
 }
 
@@ -462,20 +463,18 @@ show_left(struct line *line, struct line_room *room, const struct lazychat_event
 {
     struct page page;
     FILE *out = page_open(&page);
-    size_t unknown = 0, known = 0;
+    size_t known = 0;
 
     for (size_t i = 0; i < event->out_count; i++) {
         const char *nick = name_of(room, &event->people_out[i]);
 
-        unknown += nick == NULL;
-        if (nick == NULL)
+        if (nick == NULL) /* came and left in one moment */
             continue;
         fputs(known++ > 0 ? ", " : "", out);
         put_text(out, nick);
     }
-    if (unknown > 0)
-        fprintf(out, "%s%zu%s", known > 0 ? " and " : "", unknown, known > 0 ? " more" : "");
-    show_notice(line, room, "%s left; %lld here", page_text(&page), (long long)event->people);
+    if (known > 0)
+        show_notice(line, room, "%s left; %lld here", page_text(&page), (long long)event->people);
     page_close(&page);
 }
 
@@ -542,8 +541,11 @@ static void
 show_opened(struct line *line, struct line_room *room, const struct lazychat_event *event)
 {
     char *name = show_safe(event->room_count > 0 ? event->rooms[0].name : NULL);
+    bool here = false;
 
-    if (event->on)
+    for (size_t i = 0; i < line->count; i++)
+        here = here || strcmp(name, lazychat_room_name(line->rooms[i]->room)) == 0;
+    if (event->on && !here)
         show_notice(line, room, "there is a new room: %s", name);
     free(name);
 }

@@ -156,8 +156,8 @@ terminal_flush(struct terminal *terminal)
 {
     if (terminal->editing && !terminal->drawn)
         draw(terminal);
-    if (fflush(stdout) != 0 || ferror(stdout))
-        terminal->broken = true;
+    if (fflush(stdout) != 0 && terminal->broken == 0)
+        terminal->broken = errno;
 }
 
 bool

@@ -20,8 +20,8 @@ struct terminal {
     bool shown;   /* standard output is a terminal */
     bool editing; /* keys come one by one */
     bool colour;
-    bool drawn;  /* the typed line is on the screen */
-    bool broken; /* nobody reads what is shown */
+    bool drawn; /* the typed line is on the screen */
+    int broken; /* errno: nobody reads what is shown */
     char prompt[128];
     struct termios before;
     struct edit edit;
