@@ -8,6 +8,7 @@
 
 #include "log_reader.h"
 #include "log_schema.h"
+#include "log_scrub.h"
 #include "log_search.h"
 #include "log_writer.h"
 
@@ -198,14 +199,15 @@ set_up(struct log *log, const struct log_config *config)
     log->lock = -1;
     pthread_mutex_init(&log->gate, NULL);
     threads->durability = config->durability;
-    threads->vfs = memory ? NULL : config->vfs;
+    threads->vfs = memory ? NULL : log_scrub_over(config->vfs);
     threads->now = config->now;
     threads->piece = config->piece > 0 ? config->piece : PIECE;
     threads->log_gate = memory ? &log->gate : NULL;
     threads->directory = strdup(directory);
     threads->log_path = memory ? memory_name("log") : join(directory, "log.db");
     threads->search_path = memory ? memory_name("search") : join(directory, "search.db");
-    if (threads->directory == NULL || threads->log_path == NULL || threads->search_path == NULL)
+    if (threads->directory == NULL || threads->log_path == NULL || threads->search_path == NULL ||
+        (threads->vfs == NULL && !memory))
         return LAZYCHAT_NO_MEMORY;
     return outbox_create(&threads->outbox);
 }
