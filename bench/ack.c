@@ -19,9 +19,9 @@
 #define LEVELS     3
 
 struct settings {
-    unsigned int speakers, size, seconds, rounds;
+    unsigned int speakers, size, seconds, rounds, sync_ms;
     const char *durability;
-    bool json, help;
+    bool apart, json, help;
     double others;
 };
 
@@ -79,13 +79,33 @@ read_commits(const char *errors, double *commits, double *appended)
         fclose(stream);
 }
 
+/* All in the lobby, or each in a room of its own; then one more is in the lobby, to open them. */
+static bool
+gather(const struct run *run, struct people *people)
+{
+    unsigned int count = run->speakers, first = 0;
+
+    if (run->settings->apart) {
+        if (!people_connect(people, 1, MESSAGE_PORT_LOBBY) ||
+            !people_open_rooms(people, &people->persons[0], count))
+            return false;
+        people->persons[0].said = 1; /* never acknowledged: it is silent */
+        first = 1;
+    }
+    for (unsigned int i = 0; run->settings->apart && i < count; i++)
+        if (!people_connect(people, 1, (uint16_t)(MESSAGE_PORT_ROOMS + i)))
+            return false;
+    if (!run->settings->apart && !people_connect(people, count, MESSAGE_PORT_LOBBY))
+        return false;
+    return people_join_all(people, first, first + count, MESSAGE_ABSENT, MESSAGE_ABSENT);
+}
+
 static bool
 measure(const struct run *run, pid_t pid, struct people *people, struct result *result)
 {
     int64_t begin, cpu;
 
-    if (!people_connect(people, run->speakers, MESSAGE_PORT_LOBBY) ||
-        !people_join_all(people, 0, run->speakers, MESSAGE_ABSENT, MESSAGE_ABSENT))
+    if (!gather(run, people))
         return false;
     speak_for(people, 300);
     people_measure(people);
@@ -115,9 +135,13 @@ run_here(void *user, void *out)
     const struct run *run = user;
     struct result *result = out;
     char data[PATH_MAX], errors[PATH_MAX + 16];
-    struct server_config server = {.durability = run->durability, .data = data, .errors = errors};
-    struct people_config config = {
-        .clients = run->speakers, .size = run->settings->size, .accounts = true};
+    struct server_config server = {.durability = run->durability,
+                                   .data = data,
+                                   .errors = errors,
+                                   .sync_ms = run->settings->sync_ms};
+    struct people_config config = {.clients = run->speakers + run->settings->apart,
+                                   .size = run->settings->size,
+                                   .accounts = true};
     struct people people;
     double commits, appended;
     bool good;
@@ -147,12 +171,14 @@ run_here(void *user, void *out)
 static void
 print_json(const struct run *run, const struct result *result)
 {
-    printf("{\"bench\": \"ack\", \"durability\": \"%s\", \"speakers\": %u, \"size\": %u, "
+    printf("{\"bench\": \"ack\", \"durability\": \"%s\", \"speakers\": %u, \"apart\": %s, "
+           "\"sync_ms\": %u, \"size\": %u, "
            "\"acks\": %" PRIu64 ", \"acks_per_s\": %.1f, \"commits_per_s\": %.1f, "
            "\"messages_per_commit\": %.2f, \"ack_p50_ms\": %.3f, \"ack_p99_ms\": %.3f, "
            "\"server_us_per_message\": %.1f, \"server_cpu_percent\": %.1f, "
            "\"load_average_before\": %.2f}\n",
-           run->durability, run->speakers, run->settings->size, result->acks, result->acks_per_s,
+           run->durability, run->speakers, run->settings->apart ? "true" : "false",
+           run->settings->sync_ms, run->settings->size, result->acks, result->acks_per_s,
            result->commits_per_s, result->per_commit, result->p50_ms, result->p99_ms,
            result->server_us, result->server_percent, run->settings->others);
     fflush(stdout);
@@ -174,8 +200,12 @@ print_table(const struct settings *settings, const struct run runs[][2],
 {
     unsigned int rounds = settings->rounds;
 
-    printf("%u bytes, %u s, median of %u, load average before %.1f\n\n", settings->size,
-           settings->seconds, rounds, settings->others);
+    printf("%u bytes, %s, %u s, median of %u, load average before %.1f\n", settings->size,
+           settings->apart ? "each in a room of its own" : "all in the lobby", settings->seconds,
+           rounds, settings->others);
+    if (settings->sync_ms > 0)
+        printf("the disk takes %u ms at least for each sync\n", settings->sync_ms);
+    printf("\n");
     printf("%-10s %8s %10s %10s %9s %9s %9s %9s %8s\n", "durability", "speakers", "acks/s",
            "commits/s", "/commit", "p50 ms", "p99 ms", "server us", "server %");
     for (size_t i = 0; i < count; i++)
@@ -235,6 +265,11 @@ main(int argc, char **argv)
         {"seconds", "N", OPTION_NUMBER, &settings.seconds, 1, 600, NULL, "default 2"},
         {"durability", "HOW", OPTION_CHOICE, &settings.durability, 0, 0, "full|normal|none",
          "only this one; default all three"},
+        {"sync-ms", "N", OPTION_NUMBER, &settings.sync_ms, 0, 1000, NULL,
+         "what the disk takes at least for each sync; default 0"},
+        {"apart", NULL, OPTION_FLAG, &settings.apart, 0, 0, NULL,
+         "each speaks in a room of its own, so that nothing but the log is\n"
+         "shared; default all in the lobby"},
         {"rounds", "N", OPTION_NUMBER, &settings.rounds, 1, ROUNDS_MAX, NULL,
          "the median of so many, alternately; default 3"},
         {"json", NULL, OPTION_FLAG, &settings.json, 0, 0, NULL,

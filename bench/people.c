@@ -8,9 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define STALLED_MS 15000 /* nothing came for so long: it will not come */
-#define JOIN_MS    60000
-#define ID_FORMAT  "b%zu"
+#define STALLED_MS   15000 /* nothing came for so long: it will not come */
+#define JOIN_MS      60000
+#define OPEN_AT_ONCE 16 /* rooms */
+#define ID_FORMAT    "b%zu"
 
 /* ---- Saying ---- */
 
@@ -333,6 +334,36 @@ people_join_all(struct people *people, unsigned int first, unsigned int end, int
         fprintf(stderr, "bench: %u of %u have joined in %d s, %u were lost\n", people->joined, all,
                 JOIN_MS / 1000, people->crowd.down);
     return people->joined == all;
+}
+
+static bool
+open_room(const struct person *person, unsigned int number)
+{
+    struct message open;
+    char name[MESSAGE_ROOM_MAX + 1];
+
+    message_init(&open, MESSAGE_OPEN);
+    snprintf(name, sizeof(name), "room-%u", number);
+    open.room = open.id = name;
+    return people_send(person, &open);
+}
+
+bool
+people_open_rooms(struct people *people, const struct person *person, unsigned int count)
+{
+    int64_t deadline = now_ns() + (int64_t)JOIN_MS * NS_PER_MS;
+    unsigned int asked = 0;
+
+    while (people->opened < count && now_ns() < deadline && people->errors == 0 &&
+           people->crowd.down == 0) {
+        while (asked < count && asked - people->opened < OPEN_AT_ONCE &&
+               open_room(person, asked + 1))
+            asked++;
+        people_turn(people, NULL, deadline);
+    }
+    if (people->opened < count)
+        fprintf(stderr, "bench: only %u of %u rooms could be opened\n", people->opened, count);
+    return people->opened == count;
 }
 
 void

@@ -89,6 +89,9 @@ void people_join(struct people *people, struct person *person, int64_t since, in
 bool people_join_all(struct people *people, unsigned int first, unsigned int end, int64_t since,
                      int64_t last);
 
+/* One in the lobby opens rooms, on the ports from MESSAGE_PORT_ROOMS on. */
+bool people_open_rooms(struct people *people, const struct person *person, unsigned int count);
+
 /* False: its association has no room now. `when` (ns) is what the time is counted from. */
 bool people_say(struct people *people, struct person *person, int64_t when);
 

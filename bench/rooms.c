@@ -17,7 +17,6 @@
 #define GRACE_MS   60000
 #define ROUNDS_MAX MEDIAN_MAX
 #define BUSY       2 /* rooms */
-#define OPENING    16
 
 struct settings {
     unsigned int rooms, clients, seconds, rounds;
@@ -43,33 +42,17 @@ struct house {
 
 /* ---- In processes of their own ---- */
 
-/* Opens the rooms, a few at once; result: nothing but that it was done. */
+/* Opens the rooms; the result is only that it was done. */
 static bool
 furnish(void *user, void *out)
 {
     const struct house *house = user;
     struct people_config config = {.server = house->server, .clients = 1, .size = 1};
     struct people people;
-    unsigned int asked = 0;
-    int64_t deadline = now_ns() + (int64_t)GRACE_MS * NS_PER_MS;
     bool good = people_open(&people, &config) && people_connect(&people, 1, MESSAGE_PORT_LOBBY) &&
-                people_join_all(&people, 0, 1, MESSAGE_ABSENT, MESSAGE_ABSENT);
+                people_join_all(&people, 0, 1, MESSAGE_ABSENT, MESSAGE_ABSENT) &&
+                people_open_rooms(&people, &people.persons[0], house->rooms);
 
-    while (good && people.opened < house->rooms && now_ns() < deadline) {
-        for (; asked < house->rooms && asked - people.opened < OPENING; asked++) {
-            struct message open;
-            char name[MESSAGE_ROOM_MAX + 1];
-
-            message_init(&open, MESSAGE_OPEN);
-            snprintf(name, sizeof(name), "room-%u", asked + 1);
-            open.room = open.id = name;
-            if (!people_send(&people.persons[0], &open))
-                break;
-        }
-        people_turn(&people, NULL, deadline);
-        good = people.errors == 0 && people.crowd.down == 0;
-    }
-    good = good && people.opened == house->rooms;
     *(bool *)out = good;
     people_close(&people);
     return good;

@@ -82,6 +82,20 @@ server_built_path(const char *beside, char path[PATH_MAX])
     snprintf(path, PATH_MAX, "%s/%s", own, beside);
 }
 
+/* For what is started next. */
+static void
+preload(unsigned int sync_ms)
+{
+    char path[PATH_MAX], milliseconds[16];
+
+    if (sync_ms == 0)
+        return;
+    server_built_path("libslow_sync.so", path);
+    snprintf(milliseconds, sizeof(milliseconds), "%u", sync_ms);
+    setenv("SLOW_SYNC_MS", milliseconds, 1);
+    setenv("LD_PRELOAD", path, 1);
+}
+
 pid_t
 server_start_lazychatd(const struct server_config *config, struct address *address)
 {
@@ -91,6 +105,7 @@ server_start_lazychatd(const struct server_config *config, struct address *addre
         path, "--listen", listen, "--log-level", level, "--durability",   durability,   "--data",
         data, "--rate",   none,   "--rooms",     rooms, "--classic-port", classic_port, NULL};
     uint16_t port = server_free_port();
+    pid_t pid;
 
     address_parse(address, "127.0.0.1", port);
     if (config->path != NULL)
@@ -106,7 +121,10 @@ server_start_lazychatd(const struct server_config *config, struct address *addre
     snprintf(rooms, sizeof(rooms), "%u", config->rooms != 0 ? config->rooms : 1000);
     snprintf(classic_port, sizeof(classic_port), "%u",
              config->classic_port != 0 ? config->classic_port : 2013);
-    return start(argv, START_MS, config->errors);
+    preload(config->sync_ms);
+    pid = start(argv, START_MS, config->errors);
+    unsetenv("LD_PRELOAD");
+    return pid;
 }
 
 /* ---- Its directory ---- */

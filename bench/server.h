@@ -24,6 +24,7 @@ struct server_config {
     const char *errors;     /* a file for what it writes to stderr, with log level info; NULL: here,
                                only warnings */
     unsigned int classic_port, rooms; /* 0: its default */
+    unsigned int sync_ms;             /* what the disk takes at least for each sync (slow_sync.c) */
 };
 
 /* lazychatd on a free UDP port of the loopback, which goes to `address`. As server_start. */

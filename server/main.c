@@ -9,6 +9,7 @@
 #include "transport.h"
 #include "turn.h"
 
+#include <inttypes.h>
 #include <limits.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -172,6 +173,18 @@ print_ways(const struct settings *settings, const struct transport *transport)
     fflush(stdout);
 }
 
+static void
+log_figures(const struct log *log)
+{
+    struct log_stats stats;
+
+    log_stats(log, &stats);
+    logger_write(LOGGER_INFO, "log-end",
+                 "commits=%" PRIu64 " appended=%" PRIu64 " duplicates=%" PRIu64 " refused=%" PRIu64
+                 " commit_us=%" PRIu64,
+                 stats.commits, stats.appended, stats.duplicates, stats.refused, stats.commit_us);
+}
+
 /* Everyone is told (SHUTDOWN); who has not answered in time is aborted. A second signal ends the
  * wait. */
 static void
@@ -187,6 +200,7 @@ leave(struct loop *loop, struct transport *transport, struct chat *chat)
         if (turn_associations(chat) > 0 && loop_wait(loop, next < deadline ? next : deadline) != 0)
             break;
     }
+    log_figures(chat->log);
     logger_write(LOGGER_INFO, "end", "told=%zu aborted=%zu", told, turn_associations(chat));
     turn_abort(chat);
     transport_flush(transport);
