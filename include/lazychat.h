@@ -179,7 +179,8 @@ struct lazychat_config {
                        const struct lazychat_message *message);
     void (*on_event)(void *user, struct lazychat_room *room, const struct lazychat_event *event);
     /* Each message of docs/protocol.md as JSON, one a call: numbered ones once and in order (those
-     * of batches one by one, with "old":true), others as they come. raw: just as received. */
+     * of batches one by one, with "old":true, and with "changed" an older one as it is now), others
+     * as they come; a batch as such only if the program asked for it. raw: just as received. */
     void (*on_json)(void *user, struct lazychat_room *room, const char *json, size_t length);
     void *user;
 };

@@ -7,6 +7,8 @@ import subprocess
 
 import pytest
 
+from programs import LAZYCHAT
+
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BUILD = os.environ["BUILD"]
 
@@ -45,8 +47,8 @@ def test_only_the_header_is_exported(installed):
     assert "SONAME               liblazychat.so.0\n" in run("objdump", "-p", str(library))
 
 
-def test_a_program_outside_the_tree(installed, tmp_path):
-    """The example is as short as it claims, and builds by nothing but pkg-config; the header is clean C11."""
+def test_a_program_outside_the_tree(installed, server, start, tmp_path):
+    """The example is as short as it claims, builds by nothing but pkg-config, and works; the header is clean C11."""
     _, environment = installed
     source = f"{ROOT}/examples/echo.c"
     with open(source, encoding="utf-8") as file:
@@ -55,8 +57,11 @@ def test_a_program_outside_the_tree(installed, tmp_path):
     assert "-llazychat" in flags and "-lusrsctp" not in flags
     program = str(tmp_path / "echo")
     run("cc", "-std=c11", "-Wall", "-Wextra", "-Wpedantic", "-Werror", source, *flags, "-o", program, env=environment)
-    result = subprocess.run([program], capture_output=True, text=True, check=False, env=environment)
-    assert "usage" in result.stderr
+    echo = start([program, f"127.0.0.1:{server.port}"], env=environment)
+    echo.err.wait_text("lobby: in")
+    ann = start([LAZYCHAT, "--store", str(tmp_path / "store"), f"127.0.0.1:{server.port}"])
+    ann.say("hello")
+    ann.out.wait_text("echo: hello\n")
 
 
 def test_manual_names_each_function():

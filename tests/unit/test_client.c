@@ -804,6 +804,51 @@ test_lobby_later(void **state)
     assert_int_equal(stage.heard_count, 2);
 }
 
+/* Out and in again: at once, on the same association; while that one ends, on another. What was
+ * said before is said, and nothing that was said meanwhile is missed. */
+static void
+test_leaves_and_returns(void **state)
+{
+    const struct lazychat_config config = {0};
+    struct lazychat_room *room;
+    char id[LAZYCHAT_ID_SIZE];
+
+    (void)state;
+    in_lobby(&config, 10);
+    assert_int_equal(lazychat_say(stage.room, "hi", id), 0);
+    stage_expect(LOBBY, "say");
+    lazychat_leave(stage.room);
+    say(LOBBY, 11);
+    stage_turn(10);
+    stage_turn(10);
+    room = stage_join(STAGE_HOST);
+    assert_int_equal(stage_number(stage_welcome(LOBBY, "lobby", "L", 11), "since"), 10);
+    batch(LOBBY, 11, 11, 11);
+    stage_until(stage.heard_count == 1);
+    assert_int_equal(stage_port(LOBBY)->ups, 1);
+    ack(LOBBY, 11, id);
+    stage_until(lazychat_unsent(stage.chat) == 0);
+    assert_int_equal(lazychat_say(room, "bye", id), 0);
+    lazychat_leave(room);
+    stage_expect(LOBBY, "say");
+    stage_pass(1000);
+    assert_int_equal(stage_port(LOBBY)->downs, 0);
+    ack(LOBBY, 12, id);
+    stage_turn(10);
+    stage_turn(1);
+    assert_int_equal(lazychat_unsent(stage.chat), 0);
+    room = stage_join(STAGE_HOST);
+    assert_int_equal(stage_number(stage_welcome(LOBBY, "lobby", "L", 12), "since"), 11);
+    stage_say(LOBBY,
+              "{'t':'batch','from':12,'until':12,'first':1,'head':12,'items':[{'t':'say','seq':12,"
+              "'at':1,'from':7,'nick':'ann','id':'%s','text':'bye'}]}",
+              id);
+    stage_until(stage.heard_count == 2);
+    assert_int_equal(stage_port(LOBBY)->ups, 2);
+    lazychat_leave(room);
+    stage_until(stage_port(LOBBY)->downs == 2);
+}
+
 /* A server that was set up anew has another room behind the port. */
 static void
 test_port_of_another(void **state)
@@ -882,6 +927,7 @@ main(void)
         cmocka_unit_test_teardown(test_lists, end),
         cmocka_unit_test_teardown(test_question_survives, end),
         cmocka_unit_test_teardown(test_lobby_later, end),
+        cmocka_unit_test_teardown(test_leaves_and_returns, end),
         cmocka_unit_test_teardown(test_port_of_another, end),
         cmocka_unit_test_teardown(test_raw, end),
     };
