@@ -63,7 +63,7 @@ static void
 put_error(const struct message_fault *fault)
 {
     json_t *error =
-        json_pack("{s:s, s:s*, s:s, s:s*}", "t", "error", "code", fault->code, "field",
+        json_pack("{s:s, s:s, s:s*, s:s, s:s*}", "t", "error", "code", fault->code, "field",
                   fault->field, "text", fault->text, "id", fault->id[0] != '\0' ? fault->id : NULL);
     char *line = error != NULL ? json_dumps(error, JSON_COMPACT) : NULL;
 
