@@ -4,6 +4,7 @@
  */
 #include "answer.h"
 #include "classic.h"
+#include "logger.h"
 #include "mutate.h"
 #include "request.h"
 
@@ -18,6 +19,7 @@ size_t LLVMFuzzerMutate(uint8_t *data, size_t size, size_t max);
 size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max, unsigned int seed);
 
 #define MEMBERS 4
+#define INPUTS  1000 /* to one chat */
 #define WAIT_MS 10000
 
 static struct {
@@ -25,6 +27,7 @@ static struct {
     struct log *log;
     struct chat *chat;
     int64_t now;
+    unsigned int inputs;
 } fuzz;
 
 static void
@@ -36,31 +39,52 @@ must(bool holds, const char *what)
     abort();
 }
 
+static void
+open_chat(void)
+{
+    struct log_config log = {.durability = LOG_NONE};
+    struct chat_config config = {.transport = fuzz.transport,
+                                 .server = "fuzz",
+                                 .classic_port = CLASSIC_PORT,
+                                 .rooms_max = 8};
+
+    must(log_open(&fuzz.log, &log, stderr) == 0, "no log");
+    config.log = fuzz.log;
+    fuzz.chat = chat_open(&config, stderr);
+    must(fuzz.chat != NULL, "no chat");
+}
+
 int
 LLVMFuzzerInitialize(int *argc, char ***argv)
 {
     static const struct option_list listen = {{"udp:127.0.0.1:0"}, 1};
-    struct log_config log = {.durability = LOG_NONE};
-    struct chat_config config = {.server = "fuzz", .classic_port = CLASSIC_PORT, .rooms_max = 8};
 
     (void)argc;
     (void)argv;
+    logger_set_level("error");
     must(transport_open(&fuzz.transport, &listen, endpoint_profile_find("default"), stderr) == 0,
          "no transport");
-    must(log_open(&fuzz.log, &log, stderr) == 0, "no log");
-    config.transport = fuzz.transport;
-    config.log = fuzz.log;
-    fuzz.chat = chat_open(&config, stderr);
-    must(fuzz.chat != NULL, "no chat");
+    open_chat();
     fuzz.now = 1000;
     return 0;
 }
 
-/* Until the log has answered everything. */
+/* So that memory does not grow with the log. */
+static void
+begin_anew(void)
+{
+    chat_close(fuzz.chat);
+    log_close(fuzz.log);
+    open_chat();
+}
+
+/* Until the log has answered everything. It takes read markers without an answer, so waits are
+ * short. */
 static void
 settle(void)
 {
     struct log_stats stats;
+    int patience = WAIT_MS;
 
     log_flush(fuzz.log);
     for (;;) {
@@ -71,7 +95,8 @@ settle(void)
         log_stats(fuzz.log, &stats);
         if (stats.queued == 0)
             break;
-        must(poll(&wait, 1, WAIT_MS) == 1, "the log does not answer");
+        if (poll(&wait, 1, 1) == 0)
+            must(--patience > 0, "the log does not answer");
     }
     must(fuzz.chat->appending == 0, "an append was not answered");
     fuzz.now += 250;
@@ -109,9 +134,12 @@ check_rooms(void)
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    struct room *lobby = chat_lobby(fuzz.chat);
+    struct room *lobby;
     uint64_t tokens[MEMBERS];
 
+    if (++fuzz.inputs % INPUTS == 0)
+        begin_anew();
+    lobby = chat_lobby(fuzz.chat);
     fuzz.chat->now = ++fuzz.now;
     for (unsigned int i = 0; i < MEMBERS; i++) {
         bool classic = i == MEMBERS - 1;

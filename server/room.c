@@ -343,6 +343,8 @@ tell_changes(struct room *room, struct message *presence)
 {
     int used = 0;
 
+    if (room->changed_count == 0)
+        return;
     qsort(room->changed, room->changed_count, sizeof(*room->changed), by_number);
     for (size_t i = 0; i < room->changed_count; i++) {
         const struct person *person = person_find(room, room->changed[i]);
