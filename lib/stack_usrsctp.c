@@ -39,6 +39,7 @@ struct stack {
     bool busy;           /* one did since stack_advance was last called */
     int64_t tick;        /* the finest that a port's profile wants */
     uint64_t inputs;     /* packets that came */
+    size_t blocked;      /* associations of all ports that a DRAINED is due to */
     size_t ports;
     struct stack_port *occupied; /* those that timers may make events for */
 };
@@ -158,6 +159,17 @@ look_after_timers(struct stack *stack)
             wake(port);
 }
 
+/* Nor that a SACK made room for those who had none. */
+static void
+look_for_room(struct stack *stack)
+{
+    if (stack->blocked == 0)
+        return;
+    for (struct stack_port *port = stack->occupied; port != NULL; port = port->next)
+        if (port->blocked_count > 0 && port->looked_inputs != stack->inputs)
+            wake(port);
+}
+
 /* A tick walks all of usrsctp's timers, so there are not more than are needed: fine ones while
  * packets come and go, coarse ones for the heartbeats of a quiet stack. */
 int64_t
@@ -170,6 +182,7 @@ stack_advance(struct stack *stack, int64_t now)
     if (stack->busy)
         stack->active = now;
     stack->busy = false;
+    look_for_room(stack);
     tick = now - stack->active < QUIET_AFTER_MS ? stack->tick : QUIET_TICK_MS;
     if (now - stack->ticked >= tick) {
         usrsctp_handle_timers((uint32_t)(now - stack->ticked));
@@ -250,6 +263,7 @@ give_back(struct stack_port *port)
 {
     free(port->buffer);
     free(port->blocked);
+    port->stack->blocked -= port->blocked_count;
     port->buffer = NULL;
     port->blocked = NULL;
     port->blocked_count = port->blocked_size = 0;
@@ -395,6 +409,7 @@ note_blocked(struct stack_port *port, uint32_t assoc)
         port->blocked_size = size;
     }
     port->blocked[port->blocked_count++] = assoc;
+    port->stack->blocked++;
     return LAZYCHAT_WOULD_BLOCK;
 }
 
@@ -501,6 +516,7 @@ find_drained(struct stack_port *port, struct endpoint_raw *raw)
         raw->event.type = ENDPOINT_DRAINED;
         raw->event.assoc = port->blocked[port->looked];
         port->blocked[port->looked] = port->blocked[--port->blocked_count];
+        port->stack->blocked--;
         if (!gone) {
             port->to_look--;
             return true;
