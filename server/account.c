@@ -125,7 +125,8 @@ account_read(struct accounts *accounts, struct account *account, int64_t room, i
     if (mark == NULL || seq <= mark->seq)
         return false;
     mark->seq = seq;
-    mark->said = said;
+    if (said != MARK_UNKNOWN)
+        mark->said = said;
     if (!account->kept)
         return true;
     mark->dirty = true;

@@ -17,11 +17,11 @@ struct member;
 struct account_mark {
     int64_t room;
     int64_t seq;
-    int64_t said; /* how many `say` of the room that are; MARK_UNKNOWN: being counted */
+    int64_t said; /* how many `say` of the room that are; fewer while they are counted */
     bool dirty;   /* the log does not know yet */
 };
 
-#define MARK_UNKNOWN (-1)
+#define MARK_UNKNOWN (-1) /* `said`: it is being counted */
 
 struct account {
     struct hash_node by_id, by_skeleton;

@@ -171,31 +171,82 @@ brought_by(const struct log_row *row, int64_t from)
     return row->seq >= from ? row->seq : row->changed;
 }
 
+/* Adds as many rows as fit, from the first or from the last on. Returns how many. */
+static size_t
+add_rows(struct message *batch, const struct log_row *rows, size_t count, bool backwards)
+{
+    size_t used = 0, taken = 0;
+
+    while (taken < count &&
+           add_row(batch, &rows[backwards ? count - 1 - taken : taken], backwards, &used))
+        taken++;
+    return taken;
+}
+
+static int
+by_what_brought(const void *a, const void *b)
+{
+    int64_t left = *(const int64_t *)a, right = *(const int64_t *)b;
+
+    return left < right ? -1 : left > right;
+}
+
+/* The number up to which rows fit, where not all do. What brought them in counts, not which is the
+ * older: an old message may have changed last. */
+static int64_t
+fits_until(const struct log_event *event, size_t count)
+{
+    int64_t *numbers = malloc(event->row_count * sizeof(*numbers));
+    int64_t until = event->from;
+
+    if (numbers == NULL)
+        return until;
+    for (size_t i = 0; i < event->row_count; i++)
+        numbers[i] = brought_by(&event->rows[i], event->from);
+    qsort(numbers, event->row_count, sizeof(*numbers), by_what_brought);
+    until = numbers[count] - 1;
+    free(numbers);
+    return until;
+}
+
+/* Forwards, where not all fit: those that the lowest numbers brought in. */
+static void
+add_rows_until(struct message *batch, const struct log_event *event, size_t count)
+{
+    bool all = false;
+
+    while (!all) {
+        size_t used = 0;
+
+        message_free(batch);
+        batch->until = fits_until(event, count);
+        all = true;
+        for (size_t i = 0; i < event->row_count && all; i++)
+            if (brought_by(&event->rows[i], event->from) <= batch->until)
+                all = add_row(batch, &event->rows[i], false, &used);
+        if (count == 1)
+            return;
+        count--;
+    }
+}
+
 static void
 take_rows(struct member *member, const struct log_event *event)
 {
-    bool backwards = event->backwards;
     struct message batch;
-    size_t used = 0, taken = 0;
+    size_t taken;
 
     message_init(&batch, MESSAGE_BATCH);
     batch.from = event->from;
     batch.until = event->until;
     batch.first = event->first;
     batch.head = event->head;
-    while (taken < event->row_count) {
-        const struct log_row *row = &event->rows[backwards ? event->row_count - 1 - taken : taken];
-
-        if (!add_row(&batch, row, backwards, &used)) {
-            /* The rest did not fit: the batch covers less. */
-            if (backwards)
-                batch.from = row->seq + 1;
-            else
-                batch.until = brought_by(row, event->from) - 1;
-            break;
-        }
-        taken++;
-    }
+    taken = add_rows(&batch, event->rows, event->row_count, event->backwards);
+    /* The rest did not fit: the batch covers less. */
+    if (taken < event->row_count && event->backwards)
+        batch.from = event->rows[event->row_count - 1 - taken].seq + 1;
+    else if (taken < event->row_count)
+        add_rows_until(&batch, event, taken);
     member_send(member, MESSAGE_STREAM_BULK, &batch);
     message_free(&batch);
 }
@@ -257,10 +308,20 @@ take_marks(struct account *account, const struct log_event *event)
     }
 }
 
+/* What it said while the log was asked. */
+static void
+release(struct chat *chat, struct member *member)
+{
+    if (request_release(chat, member))
+        return;
+    endpoint_abort(member->at->endpoint, member->assoc);
+    chat_down(chat, member);
+}
+
 static void
 take_identified(struct chat *chat, struct member *member, const struct log_event *event)
 {
-    member->joining = false;
+    member->asking = false;
     if (event->code != NULL) {
         member->has_key = false;
         refuse(member, event, NULL);
@@ -268,10 +329,7 @@ take_identified(struct chat *chat, struct member *member, const struct log_event
         take_marks(member->account, event);
         request_welcome(chat, member);
     }
-    if (!request_release(chat, member)) {
-        endpoint_abort(member->at->endpoint, member->assoc);
-        chat_down(chat, member);
-    }
+    release(chat, member);
 }
 
 static void
@@ -299,12 +357,14 @@ take_named(struct chat *chat, struct member *member, const struct log_event *eve
 
     if (event->code != NULL) {
         refuse(member, event, member != NULL ? member->naming : NULL);
-        return;
+    } else if (account != NULL && nick_check(event->nick, nick, skeleton, &why) == LAZYCHAT_OK) {
+        chat_named(chat, account, nick, skeleton);
+        tell_you(account, member);
     }
-    if (account == NULL || nick_check(event->nick, nick, skeleton, &why) != LAZYCHAT_OK)
+    if (member == NULL)
         return;
-    chat_named(chat, account, nick, skeleton);
-    tell_you(account, member);
+    member->asking = false;
+    release(chat, member);
 }
 
 /* ---- Rooms ---- */
@@ -314,15 +374,18 @@ take_opened(struct chat *chat, struct member *member, const struct log_event *ev
 {
     struct room *room = NULL;
     struct message message;
+    char id[MESSAGE_ID_MAX + 1] = "";
 
+    if (member != NULL)
+        member_opened(member, id);
     if (event->code == NULL) {
         room = chat_room(chat, event->room.id);
         if (room == NULL)
             room = chat_add_room(chat, &event->room);
     }
     if (room == NULL && member != NULL) {
-        member_refuse(member, event->code != NULL ? event->code : "log-unavailable", "room",
-                      member->opening, MESSAGE_ABSENT,
+        member_refuse(member, event->code != NULL ? event->code : "log-unavailable", "room", id,
+                      MESSAGE_ABSENT,
                       event->code != NULL ? event->text : "the room's port cannot be opened");
         return;
     }
@@ -331,7 +394,7 @@ take_opened(struct chat *chat, struct member *member, const struct log_event *ev
     if (member != NULL) {
         chat_describe(room, member->account, &message);
         message.type = MESSAGE_ROOM;
-        message.id = member->opening[0] != '\0' ? member->opening : NULL;
+        message.id = id[0] != '\0' ? id : NULL;
         message.fresh = event->fresh;
         member_send(member, MESSAGE_STREAM_LIVE, &message);
     }

@@ -247,9 +247,7 @@ chat_unread(const struct room *room, struct account *account)
 {
     const struct account_mark *mark = account_mark(account, room->info.id, false);
 
-    if (mark == NULL)
-        return room->info.said;
-    return mark->said == MARK_UNKNOWN ? 0 : room->info.said - mark->said;
+    return room->info.said - (mark != NULL ? mark->said : 0);
 }
 
 void
@@ -302,7 +300,7 @@ name_strangers(struct chat *chat, struct room *room)
 {
     for (struct member *next, *member = room->strangers; member != NULL; member = next) {
         next = member->next_stranger;
-        if (!member->joining)
+        if (!member->asking)
             chat_speaker(chat, member);
     }
 }

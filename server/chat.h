@@ -78,7 +78,7 @@ void chat_named(struct chat *chat, struct account *account, const char *nick, co
 /* A `say` or something else got a number in the room. */
 void chat_numbered(struct chat *chat, struct room *room, int64_t seq, bool said);
 
-/* How many `say` the account has not read there; 0 while that is not known. */
+/* How many `say` the account has not read there; while that is being counted, as before. */
 int64_t chat_unread(const struct room *room, struct account *account);
 
 /* One element of `rooms`, as the account sees it. */

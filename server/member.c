@@ -1,6 +1,7 @@
 /* member.c: sending to one, and what waits for it. */
 #include "member.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -28,6 +29,7 @@ member_create(struct room *room, const struct transport_endpoint *at, uint32_t a
     member->since = member->last = MESSAGE_ABSENT;
     member->last_waiting = &member->first_waiting;
     member->last_held = &member->first_held;
+    member->last_opening = &member->first_opening;
     return member;
 }
 
@@ -72,6 +74,7 @@ member_destroy(struct member *member)
 {
     free_all(member->first_waiting);
     free_all(member->first_held);
+    free_all(member->first_opening);
     free(member->wanted);
     free(member);
 }
@@ -96,7 +99,8 @@ put_last(struct waiting ***last, uint16_t stream, const void *bytes, size_t leng
     waiting->next = NULL;
     waiting->stream = stream;
     waiting->length = length;
-    memcpy(waiting->bytes, bytes, length);
+    if (length > 0)
+        memcpy(waiting->bytes, bytes, length);
     **last = waiting;
     *last = &waiting->next;
     return true;
@@ -137,6 +141,27 @@ member_held(struct member *member, struct held *held)
     held->bytes = first->bytes;
     held->length = first->length;
     return first;
+}
+
+void
+member_opens(struct member *member, const char *id)
+{
+    put_last(&member->last_opening, 0, id, id != NULL ? strlen(id) : 0);
+}
+
+void
+member_opened(struct member *member, char id[MESSAGE_ID_MAX + 1])
+{
+    struct waiting *first = member->first_opening;
+
+    id[0] = '\0';
+    if (first == NULL)
+        return;
+    snprintf(id, MESSAGE_ID_MAX + 1, "%.*s", (int)first->length, (const char *)first->bytes);
+    member->first_opening = first->next;
+    if (first->next == NULL)
+        member->last_opening = &member->first_opening;
+    free(first);
 }
 
 int

@@ -32,13 +32,12 @@ struct member {
     struct member *next_stranger, **link_stranger; /* in room->strangers while account is NULL */
 
     bool joined;
-    bool joining;    /* the log is asked who it is */
+    bool asking;     /* the log is asked who it is, or whether it may be called so */
     uint8_t key[32]; /* of the join: SHA-256 of the secret */
     bool has_key;
-    char *wanted;                     /* nickname of the join under way, or NULL */
-    int64_t since, last;              /* of the join under way; MESSAGE_ABSENT */
-    char naming[MESSAGE_ID_MAX + 1];  /* id of the `nick` under way */
-    char opening[MESSAGE_ID_MAX + 1]; /* id of the `open` under way */
+    char *wanted;                    /* nickname of the join under way, or NULL */
+    int64_t since, last;             /* of the join under way; MESSAGE_ABSENT */
+    char naming[MESSAGE_ID_MAX + 1]; /* id of the `nick` under way */
 
     unsigned int requests;
     struct bucket messages, history, faults;
@@ -48,6 +47,7 @@ struct member {
     size_t waiting_bytes;
     struct waiting *first_held, **last_held; /* what it said after `join`, until the log knows it */
     size_t held_bytes;
+    struct waiting *first_opening, **last_opening; /* ids of the `open` under way, in order */
 };
 
 struct member *member_create(struct room *room, const struct transport_endpoint *at, uint32_t assoc,
@@ -77,6 +77,12 @@ struct held {
     size_t length;
 };
 struct waiting *member_held(struct member *member, struct held *held);
+
+/* `open` under way: one more with this id, or NULL; the first one is answered, which had this id,
+ * or
+ * "". The log answers in order. */
+void member_opens(struct member *member, const char *id);
+void member_opened(struct member *member, char id[MESSAGE_ID_MAX + 1]);
 
 /* An `error` message. `field`, `id` may be NULL; retry MESSAGE_ABSENT: it is no use. */
 void member_refuse(struct member *member, const char *code, const char *field, const char *id,

@@ -130,7 +130,7 @@ identify(struct chat *chat, struct member *member, const struct message *message
     }
     memcpy(member->key, key, sizeof(key));
     member->has_key = true;
-    member->joining = true;
+    member->asking = true;
 }
 
 static void
@@ -215,6 +215,7 @@ request_nick(struct chat *chat, struct member *member, const char *nick, const c
         return;
     }
     snprintf(member->naming, sizeof(member->naming), "%s", id != NULL ? id : "");
+    member->asking = true; /* what is said next is said by that name */
 }
 
 static void
@@ -385,25 +386,39 @@ take_rooms(struct chat *chat, struct member *member, const struct message *messa
 static void
 take_open(struct chat *chat, struct member *member, const struct message *message)
 {
-    snprintf(member->opening, sizeof(member->opening), "%s",
-             message->id != NULL ? message->id : "");
     if (log_open_room(chat->log, message->room, message->topic != NULL ? message->topic : "",
                       chat->config.rooms_max, member->token) != LAZYCHAT_OK)
         refuse_for_now(member, message);
+    else
+        member_opens(member, message->id);
 }
 
 /* ---- What is not kept ---- */
+
+/* When it was passed on last that the account types in the room, by whichever client; 0: never. */
+static int64_t
+typed(const struct account *account, const struct room *room)
+{
+    int64_t latest = 0;
+
+    for (const struct member *m = account->members; m != NULL; m = m->next_of_account)
+        if (m->room == room && m->typing > latest)
+            latest = m->typing;
+    return latest;
+}
 
 static void
 take_typing(struct chat *chat, struct member *member, const struct message *message)
 {
     struct account *account = chat_speaker(chat, member);
     struct message typing;
+    int64_t latest;
 
     if (account == NULL)
         return;
     account->active = chat->now;
-    if (message->on && member->typing != 0 && chat->now < member->typing + REQUEST_TYPING_MS)
+    latest = typed(account, member->room);
+    if (message->on && latest != 0 && chat->now < latest + REQUEST_TYPING_MS)
         return;
     if (!message->on && member->typing == 0)
         return;
@@ -574,9 +589,9 @@ request_take(struct chat *chat, struct member *member, const struct endpoint_eve
         take_classic(chat, member, event);
         return true;
     }
-    if (!member->joining)
+    if (!member->asking)
         return take_bytes(chat, member, event->data, event->length);
-    /* Who says it is being looked up. */
+    /* Who says it, or by which name, is being looked up. */
     if (!member_hold(member, event->data, event->length))
         member_refuse(member, "slow-down", NULL, NULL, SLOW_DOWN_MS,
                       "too much at once; say it again later");
@@ -588,7 +603,7 @@ request_release(struct chat *chat, struct member *member)
 {
     bool good = true;
 
-    while (good && !member->joining) {
+    while (good && !member->asking) {
         struct held held;
         struct waiting *owner = member_held(member, &held);
 
