@@ -544,6 +544,79 @@ message_encode(const struct message *message, enum message_side side, void *buff
     return length > size ? LAZYCHAT_TOO_LARGE : (int)length;
 }
 
+#define SHORT "\b\f\n\r\t" /* two bytes when escaped; other control characters have six */
+
+static size_t value_size(json_t *value);
+
+/* How many bytes a string is with its quotes, as jansson escapes it. */
+static size_t
+text_size(const json_t *text)
+{
+    const char *bytes = json_string_value(text);
+    size_t length = json_string_length(text), size = length + 2;
+
+    for (size_t i = 0; i < length; i++) {
+        if (bytes[i] == '"' || bytes[i] == '\\' || (bytes[i] != '\0' && strchr(SHORT, bytes[i])))
+            size += 1;
+        else if ((unsigned char)bytes[i] < 0x20)
+            size += 5;
+    }
+    return size;
+}
+
+static size_t
+number_size(int64_t number)
+{
+    size_t size = number < 0 ? 2 : 1;
+
+    while ((number /= 10) != 0)
+        size++;
+    return size;
+}
+
+static size_t
+list_size(const json_t *list)
+{
+    size_t count = json_array_size(list), size = count > 0 ? count + 1 : 2;
+
+    for (size_t i = 0; i < count; i++)
+        size += value_size(json_array_get(list, i));
+    return size;
+}
+
+static size_t
+object_size(json_t *object)
+{
+    size_t count = json_object_size(object), size = count > 0 ? count + 1 : 2;
+    const char *key;
+    json_t *value;
+
+    json_object_foreach(object, key, value) size +=
+        strlen(key) + strlen("\"\":") + value_size(value);
+    return size;
+}
+
+/* How long JSON will be. Writing it to nowhere tells as well, but takes as long as writing it, and
+ * batches made one after the other are most of what a server does when many come at once. */
+static size_t
+value_size(json_t *value)
+{
+    switch (json_typeof(value)) {
+    case JSON_OBJECT:
+        return object_size(value);
+    case JSON_ARRAY:
+        return list_size(value);
+    case JSON_STRING:
+        return text_size(value);
+    case JSON_INTEGER:
+        return number_size(json_integer_value(value));
+    case JSON_FALSE:
+        return strlen("false");
+    default:
+        return strlen("true"); /* no field is null or real */
+    }
+}
+
 static int
 add_at(json_t **list, const struct message *element, bool first)
 {
@@ -556,7 +629,7 @@ add_at(json_t **list, const struct message *element, bool first)
 
     if (error != LAZYCHAT_OK)
         return error;
-    length = json_dumpb(object, NULL, 0, JSON_COMPACT);
+    length = value_size(object);
     if (*list == NULL)
         *list = json_array();
     if (json_array_insert_new(*list, first ? 0 : json_array_size(*list), object) != 0)

@@ -205,19 +205,28 @@ test_longest(void **state)
 static void
 test_growth(void **state)
 {
-    struct message batch, say = a_say();
+    static const char *const texts[] = {"x", "\"\n\xc3\xa9", "\\/\t\x7f", "\x01\x1f\b\f\r"};
+    struct message batch, say = a_say(), reaction;
     int length, added, total;
 
     (void)state;
+    message_init(&reaction, MESSAGE_REACTION);
+    reaction.emoji = "\"";
     message_init(&batch, MESSAGE_BATCH);
     batch.from = batch.first = 1;
     batch.until = batch.head = 0;
     total = message_encode(&batch, MESSAGE_OF_SERVER, bytes, sizeof(bytes));
     for (int i = 0; i < 100; i++) {
-        say.seq = i + 1;
-        say.text = i % 2 == 0 ? "\"\n\xc3\xa9" : "x";
+        say.seq = i == 50 ? MESSAGE_NUMBER_MAX : i + 1;
+        say.text = texts[i % 4];
+        say.edited = i % 3 == 0;
+        reaction.count = i;
+        reaction.mine = i % 2 == 0;
+        if (i % 10 > 7)
+            assert_true(message_add(&say.reactions, &reaction) > 0);
         added = message_add(&batch.items, &say);
-        assert_in_range(added, 50, 200);
+        message_free(&say);
+        assert_in_range(added, 50, 250);
         total += added;
         length = message_encode(&batch, MESSAGE_OF_SERVER, bytes, sizeof(bytes));
         /* Before the first there is no comma. */
