@@ -127,9 +127,29 @@ memory_set_name(struct memory *memory, int64_t account, const char *nick)
         return;
     if (is == NULL)
         is = &memory->names[memory->next_name++ % MEMORY_NAMES];
+    if (is->account != account)
+        is->here = false;
     free(is->nick);
     is->account = account;
     is->nick = copy(nick);
+}
+
+bool
+memory_set_here(struct memory *memory, int64_t account, bool here)
+{
+    struct memory_name *is = find_name(memory, account);
+    bool news = is != NULL && is->here != here;
+
+    if (is != NULL)
+        is->here = here;
+    return news;
+}
+
+void
+memory_empty(struct memory *memory)
+{
+    for (size_t i = 0; i < MEMORY_NAMES; i++)
+        memory->names[i].here = false;
 }
 
 size_t

@@ -24,6 +24,7 @@ struct memory_message {
 struct memory_name {
     int64_t account;
     char *nick;
+    bool here; /* in the room, as far as was told */
 };
 
 struct memory {
@@ -50,6 +51,12 @@ const struct memory_message *memory_latest_own(const struct memory *memory);
 /* The account's name as it was last heard, or NULL; and its change. */
 const char *memory_name(const struct memory *memory, int64_t account);
 void memory_set_name(struct memory *memory, int64_t account, const char *nick);
+
+/* Somebody whose name is known came or left; whether that is news. */
+bool memory_set_here(struct memory *memory, int64_t account, bool here);
+
+/* Nobody is here: those who are will be told anew. */
+void memory_empty(struct memory *memory);
 
 /* Whose name does the text begin with? Names may hold spaces; the longest counts; `:` or a space
  * follows, or nothing. Returns how many bytes belong to it, `:` and spaces included, and the

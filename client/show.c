@@ -437,9 +437,12 @@ show_names(struct line *line, struct line_room *room, const struct lazychat_even
     struct page page;
     FILE *out = page_open(&page);
 
+    memory_empty(&room->memory);
     for (size_t i = 0; i < event->in_count; i++)
-        if (event->people_in[i].nick != NULL)
+        if (event->people_in[i].nick != NULL) {
             memory_set_name(&room->memory, event->people_in[i].account, event->people_in[i].nick);
+            memory_set_here(&room->memory, event->people_in[i].account, true);
+        }
     if (line->names_wanted) {
         put_people(out, event->people_in, event->in_count);
         show_answer(line, "%lld in %s: %s", (long long)event->people,
@@ -447,15 +450,6 @@ show_names(struct line *line, struct line_room *room, const struct lazychat_even
     }
     line->names_wanted = false;
     page_close(&page);
-}
-
-/* The nickname of one who left, as far as it is known. */
-static const char *
-name_of(const struct line_room *room, const struct lazychat_person *person)
-{
-    const char *nick = memory_name(&room->memory, person->account);
-
-    return person->nick != NULL ? person->nick : nick;
 }
 
 static void
@@ -466,10 +460,11 @@ show_left(struct line *line, struct line_room *room, const struct lazychat_event
     size_t known = 0;
 
     for (size_t i = 0; i < event->out_count; i++) {
-        const char *nick = name_of(room, &event->people_out[i]);
+        int64_t account = event->people_out[i].account;
+        const char *nick = memory_name(&room->memory, account);
 
-        if (nick == NULL) /* came and left in one moment */
-            continue;
+        if (!memory_set_here(&room->memory, account, false) || nick == NULL)
+            continue; /* came and left in one moment */
         fputs(known++ > 0 ? ", " : "", out);
         put_text(out, nick);
     }
@@ -478,7 +473,24 @@ show_left(struct line *line, struct line_room *room, const struct lazychat_event
     page_close(&page);
 }
 
-/* Came, or has another name now. */
+/* Came, or has another name now, or was told already with the names. True: came. */
+static bool
+take_newcomer(struct line *line, struct line_room *room, const struct lazychat_person *person)
+{
+    const char *before = memory_name(&room->memory, person->account);
+    bool renamed = before != NULL && strcmp(before, person->nick) != 0;
+    bool own = person->account == lazychat_room_account(room->room), came;
+    char *was = show_safe(before), *is = show_safe(person->nick);
+
+    memory_set_name(&room->memory, person->account, person->nick);
+    came = memory_set_here(&room->memory, person->account, true) && !own;
+    if (renamed && !came && !own)
+        show_notice(line, room, "%s is now %s", was, is);
+    free(was);
+    free(is);
+    return came;
+}
+
 static void
 show_came(struct line *line, struct line_room *room, const struct lazychat_event *event)
 {
@@ -486,23 +498,11 @@ show_came(struct line *line, struct line_room *room, const struct lazychat_event
     FILE *out = page_open(&page);
     size_t came = 0;
 
-    for (size_t i = 0; i < event->in_count; i++) {
-        const struct lazychat_person *person = &event->people_in[i];
-        const char *before = memory_name(&room->memory, person->account);
-        char *was = show_safe(before), *is = show_safe(person->nick);
-        bool own = person->account == lazychat_room_account(room->room);
-
-        if (before != NULL && person->nick != NULL && strcmp(before, person->nick) != 0) {
-            if (!own)
-                show_notice(line, room, "%s is now %s", was, is);
-        } else if (!own) {
-            fprintf(out, "%s%s", came++ > 0 ? ", " : "", is);
+    for (size_t i = 0; i < event->in_count; i++)
+        if (event->people_in[i].nick != NULL && take_newcomer(line, room, &event->people_in[i])) {
+            fputs(came++ > 0 ? ", " : "", out);
+            put_text(out, event->people_in[i].nick);
         }
-        if (person->nick != NULL)
-            memory_set_name(&room->memory, person->account, person->nick);
-        free(was);
-        free(is);
-    }
     if (came > 0)
         show_notice(line, room, "%s came; %lld here", page_text(&page), (long long)event->people);
     page_close(&page);
