@@ -1,83 +1,11 @@
 """lazychat in a terminal: a screen program is tested through its screen (tmux)."""
 
-import os
-import re
-import shlex
 import shutil
 import signal
-import subprocess
 
 import pytest
 
-from programs import client_command, eventually
-
 pytestmark = pytest.mark.skipif(not shutil.which("tmux"), reason="tmux is not installed")
-
-
-class Terminal:
-    """A terminal of 100 by 30 with a shell in it."""
-
-    def __init__(self, directory):
-        self.tmux = ["tmux", "-S", str(directory / "tmux"), "-f", "/dev/null"]
-        environment = {**os.environ, "TERM": "screen", "PS1": "$ ", "LC_ALL": "C.UTF-8"}
-        environment.pop("TMUX", None)
-        subprocess.run(
-            [*self.tmux, "-u", "new-session", "-d", "-x", "100", "-y", "30", "env", "-u", "ENV", "sh"],
-            env=environment,
-            check=True,
-            timeout=15,
-        )
-        self.wait(r"^\$ *$")
-
-    def screen(self):
-        result = subprocess.run(
-            [*self.tmux, "capture-pane", "-p", "-J"], capture_output=True, text=True, check=True, timeout=15
-        )
-        return "\n".join(line.rstrip() for line in result.stdout.rstrip().split("\n"))
-
-    def wait(self, pattern):
-        def look():
-            self.last = self.screen()
-            return re.search(pattern, self.last, re.M)
-
-        try:
-            return eventually(look, f"/{pattern}/ on the screen")
-        except AssertionError as error:
-            raise AssertionError(f"{error}; it shows:\n{self.last}") from error
-
-    def type(self, text):
-        subprocess.run([*self.tmux, "send-keys", "-l", text], check=True, timeout=15)
-
-    def key(self, *names):
-        subprocess.run([*self.tmux, "send-keys", *names], check=True, timeout=15)
-
-    def line(self, text):
-        self.type(text)
-        self.key("Enter")
-
-    def chat(self, server):
-        """Joins; afterwards the shell says how it ended."""
-        command = client_command(server)
-        self.line("clear; " + " ".join(map(shlex.quote, command)) + "; echo ended with $?")
-        self.wait(r"^lazychat: in the classic lobby of ")
-
-    def close(self):
-        subprocess.run([*self.tmux, "kill-server"], check=False, timeout=15)
-
-
-@pytest.fixture
-def terminal(tmp_path):
-    opened = []
-
-    def open_one():
-        directory = tmp_path / str(len(opened))
-        directory.mkdir()
-        opened.append(Terminal(directory))
-        return opened[-1]
-
-    yield open_one
-    for one in opened:
-        one.close()
 
 
 def after_greeting(screen):
