@@ -47,9 +47,10 @@ def test_only_the_header_is_exported(installed):
     assert "SONAME               liblazychat.so.0\n" in run("objdump", "-p", str(library))
 
 
-def test_a_program_outside_the_tree(installed, server, start, tmp_path):
+def test_a_program_outside_the_tree(installed, serve, start, tmp_path):
     """The example is as short as it claims, builds by nothing but pkg-config, and works; the header is clean C11."""
     _, environment = installed
+    server = serve("--data", str(tmp_path / "data"))
     source = f"{ROOT}/examples/echo.c"
     with open(source, encoding="utf-8") as file:
         assert len(file.readlines()) < 60
