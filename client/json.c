@@ -16,6 +16,7 @@
 struct json_mode {
     struct session session;
     bool quiet, told_lost;
+    int broken;    /* errno: nobody reads what is told */
     bool skipping; /* the rest of a line that is too long */
     char *line;    /* one that waits: the server is away */
     size_t line_length;
@@ -37,8 +38,10 @@ put_escaped(uint32_t c)
                (unsigned int)(0xdc00 + ((c - 0x10000) & 0x3ff)));
 }
 
+/* It is out when this returns: after the turn the store has it as seen, and a program that was
+ * killed in between would never tell it. */
 static void
-put_line(const char *json, size_t length)
+put_line(struct json_mode *mode, const char *json, size_t length)
 {
     for (size_t at = 0; at < length;) {
         uint32_t c = 0xfffd;
@@ -56,11 +59,13 @@ put_line(const char *json, size_t length)
         at += size;
     }
     putchar('\n');
+    if (fflush(stdout) != 0 && mode->broken == 0)
+        mode->broken = errno;
 }
 
 /* An error that was found here, as the server would have said it. */
 static void
-put_error(const struct message_fault *fault)
+put_error(struct json_mode *mode, const struct message_fault *fault)
 {
     json_t *error =
         json_pack("{s:s, s:s, s:s*, s:s, s:s*}", "t", "error", "code", fault->code, "field",
@@ -68,7 +73,7 @@ put_error(const struct message_fault *fault)
     char *line = error != NULL ? json_dumps(error, JSON_COMPACT) : NULL;
 
     if (line != NULL)
-        put_line(line, strlen(line));
+        put_line(mode, line, strlen(line));
     free(line);
     json_decref(error);
 }
@@ -100,7 +105,7 @@ heard(void *user, struct lazychat_room *room, const char *json, size_t length)
     if (session->asked && !session->answered && session->questions == 0 &&
         is_type(json, length, "batch"))
         return;
-    put_line(json, length);
+    put_line(mode, json, length);
 }
 
 static void
@@ -152,7 +157,7 @@ refuse(struct json_mode *mode, const char *line, size_t length, const char *why)
     if (fault.code == NULL)
         fault = (struct message_fault){.code = "bad-message"};
     snprintf(fault.text, sizeof(fault.text), "%s", why);
-    put_error(&fault);
+    put_error(mode, &fault);
     mode->session.not_said = true;
 }
 
@@ -208,18 +213,16 @@ static int
 loop(struct json_mode *mode)
 {
     struct session *session = &mode->session;
-    int broken, status;
+    int status;
 
     do {
-        broken = fflush(stdout) != 0 ? errno : 0;
         session_turn(session,
                      mode->line == NULL && session->was_in && session_wants_input(session));
         if (session->input_ready)
             input_read(&session->input);
         take_lines(mode);
         session->holding = mode->line != NULL;
-    } while (!session_over(session, broken, &status));
-    fflush(stdout);
+    } while (!session_over(session, mode->broken, &status));
     return status;
 }
 

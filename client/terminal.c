@@ -89,12 +89,22 @@ erase(struct terminal *terminal)
     terminal->drawn = false;
 }
 
+static void
+flush(struct terminal *terminal)
+{
+    if (fflush(stdout) != 0 && terminal->broken == 0)
+        terminal->broken = errno;
+}
+
 void
 terminal_line(struct terminal *terminal, const char *line)
 {
     erase(terminal);
     fputs(line, stdout);
     putc('\n', stdout);
+    /* Before the store has it as seen: a program that was killed in between would never show it. */
+    if (!terminal->editing)
+        flush(terminal);
 }
 
 void
@@ -156,8 +166,7 @@ terminal_flush(struct terminal *terminal)
 {
     if (terminal->editing && !terminal->drawn)
         draw(terminal);
-    if (fflush(stdout) != 0 && terminal->broken == 0)
-        terminal->broken = errno;
+    flush(terminal);
 }
 
 bool
