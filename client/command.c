@@ -78,7 +78,10 @@ take_own(struct line *line, const char **arguments)
 static bool
 nick(struct line *line, const char *arguments)
 {
-    return line_worked(line, lazychat_set_nick(here(line), arguments));
+    if (!line_worked(line, lazychat_set_nick(here(line), arguments)))
+        return false;
+    line->session.others++;
+    return true;
 }
 
 static bool
@@ -194,7 +197,10 @@ search(struct line *line, const char *arguments)
     }
     if (room->query == NULL)
         abort();
-    return line_worked(line, lazychat_search(room->room, room->query, room->found, 20));
+    if (!line_worked(line, lazychat_search(room->room, room->query, room->found, 20)))
+        return false;
+    line->session.others++;
+    return true;
 }
 
 /* Without a text, in a terminal: the old one is there to be changed. */

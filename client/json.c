@@ -161,6 +161,17 @@ refuse(struct json_mode *mode, const char *line, size_t length, const char *why)
     mode->session.not_said = true;
 }
 
+/* What will be answered, so that the end waits for it. */
+static void
+count_question(struct session *session, const char *line, size_t length)
+{
+    if (is_type(line, length, "history"))
+        session->questions++;
+    else if (is_type(line, length, "search") || is_type(line, length, "open") ||
+             is_type(line, length, "nick"))
+        session->others++;
+}
+
 /* False: later, the same line again. */
 static bool
 send_line(struct json_mode *mode, const char *line, size_t length)
@@ -173,8 +184,8 @@ send_line(struct json_mode *mode, const char *line, size_t length)
         return false;
     if (error != LAZYCHAT_OK) {
         refuse(mode, line, length, why[0] != '\0' ? why : lazychat_strerror(error));
-    } else if (is_type(line, length, "history")) {
-        session->questions++;
+    } else {
+        count_question(session, line, length);
     }
     return true;
 }

@@ -112,6 +112,12 @@ session_event(struct session *session, const struct lazychat_room *room,
         return false;
     case LAZYCHAT_REFUSED:
         session->not_said = session->not_said || (event->retry < 0 && event->id != NULL);
+        session->others -= session->others > 0 && event->retry < 0;
+        return false;
+    case LAZYCHAT_FOUND:
+    case LAZYCHAT_ROOM:
+    case LAZYCHAT_YOU:
+        session->others -= session->others > 0;
         return false;
     case LAZYCHAT_HISTORY:
         if (session->questions > 0) {
@@ -225,15 +231,16 @@ gave_up(const struct session *session)
 }
 
 /* Has everything come that was there when it joined, and every answer? The server answers questions
- * in their order, so the answer to the last one tells, even if there is nothing in it. Whatever
- * came before it may have made the library ask for more: then once again. */
+ * about history and lists in their order, so the answer to the last one tells, even if there is
+ * nothing in it. Whatever came before it may have made the library ask for more: then once again.
+ */
 static bool
 settled(struct session *session)
 {
     if (session->sent > session->seen)
         return false;
     if (session->answered)
-        return true;
+        return session->others == 0;
     if (!session->asked && session->questions == 0 &&
         lazychat_history(session->room, 1, 1) == LAZYCHAT_OK) {
         session->asked = true;

@@ -45,6 +45,7 @@ struct session {
     int64_t seen;         /* the latest one that was shown */
     int64_t sent;         /* the latest one of one's own */
     size_t questions;     /* of lazychat_history by the user of the session, not answered yet */
+    size_t others;        /* other questions, which the server may answer in another order */
     bool asked, answered; /* a question of the session's own */
     int64_t asked_at;     /* `seen` then */
     char why[600];        /* it was lost */

@@ -152,10 +152,20 @@ class TestEnd:
     def test_answers_are_waited_for(self, server, talk):
         """What was asked at the end is answered, and nothing is printed that was not asked for."""
         ann = talk(server, "--json", wait=False)
-        ann.feed(b'{"t":"rooms"}\n{"t":"names"}\n{"t":"search","text":"x"}\n')
+        questions = [
+            {"t": "open", "room": "dev"},
+            {"t": "nick", "nick": "ann"},
+            {"t": "search", "text": "x"},
+            {"t": "history", "before": 10},
+            {"t": "rooms"},
+            {"t": "names"},
+        ]
+        ann.feed("".join(json.dumps(question) + "\n" for question in questions).encode())
         assert ann.wait() == 0
         kinds = [m["t"] for m in messages(ann)]
-        assert (kinds.count("rooms"), kinds.count("names"), kinds.count("found")) == (1, 1, 1)
+        for answer in ("room", "you", "found", "batch", "rooms", "names"):
+            assert answer in kinds, answer
+        assert kinds.count("batch") == 1
 
     def test_no_input(self, server, talk):
         ann = talk(server, "--json", wait=False, stdin=subprocess.DEVNULL)

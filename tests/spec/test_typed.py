@@ -146,7 +146,7 @@ def test_history_is_marked(typist, server, talk):
     screen = ann.screen()
     assert "before 1\n" not in screen
     assert re.search(r"^-- earlier:\n-- \w+, \d\d \w+ \d{4}\n\d\d:\d\d bob: before 2$", screen, re.M), screen
-    assert re.search(r"bob: before 21\n-- now:\n(-- .*\n)*\d\d:\d\d bob: now$", screen, re.M), screen
+    assert re.search(r"bob: before 21\n(-- .*\n)*-- now:\n(-- .*\n)*\d\d:\d\d bob: now$", screen, re.M), screen
 
 
 def test_offline(typist, serve, tmp_path, talk):
