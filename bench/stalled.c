@@ -95,7 +95,11 @@ fill(struct stage *stage)
         people_turn(people, NULL, CROWD_NEVER);
     }
     people->config.size = stage->settings->size;
-    return people_settle(people);
+    if (people_settle(people))
+        return true;
+    fprintf(stderr, "stalled: %zu of %zu messages that were said before came to all\n",
+            people->complete, people->said_count);
+    return false;
 }
 
 /* ---- A run ---- */
