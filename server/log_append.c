@@ -169,7 +169,8 @@ change_text(struct log_writer *writer, const struct log_entry *entry, const stru
     int error =
         log_db_run(&writer->db, CHANGE_TEXT, "itii", target->key, text, (int64_t)flags, entry->seq);
 
-    if (error == SQLITE_OK && (text == NULL || strcmp(text, target->text) != 0))
+    if (error == SQLITE_OK &&
+        (text == NULL || target->text == NULL || strcmp(text, target->text) != 0))
         error = log_append_wipe(writer, target->key, is_said(target->kind) ? target->text : NULL);
     if (error == SQLITE_OK && target->kind == LOG_TOPIC)
         error = log_db_run(&writer->db, CLEAR_TOPIC, "ii", entry->room, entry->target);

@@ -42,7 +42,7 @@ log_db_open(struct log_db *db, const struct log_db_config *config)
     int error;
 
     *db = (struct log_db){.sql = config->sql, .count = config->count, .gate = config->gate};
-    db->statements = calloc(config->count + 1, sizeof(*db->statements));
+    db->statements = calloc(config->count + 1, sizeof(sqlite3_stmt *));
     if (db->statements == NULL)
         return SQLITE_NOMEM;
     if (config->create)

@@ -54,8 +54,8 @@ static const char *const statements[STATEMENTS] = {
     [DIRTY_PIECE] = "SELECT id, rows FROM piece WHERE dirty = 1 ORDER BY id LIMIT 1",
     [DROP_PIECE] = "DELETE FROM piece WHERE id = ?1",
     [DROP_SPANS] = "DELETE FROM span WHERE piece = ?1",
-    [WRITE_SPAN] = "INSERT INTO span VALUES(?1, ?2, ?3, ?4) "
-                   "ON CONFLICT DO UPDATE SET last = excluded.last",
+    [WRITE_SPAN] = ("INSERT INTO span VALUES(?1, ?2, ?3, ?4) "
+                    "ON CONFLICT DO UPDATE SET last = excluded.last"),
     [FIND_SPAN] = "SELECT piece FROM span WHERE room = ?1 AND first <= ?2 AND last >= ?2",
     [SPANS] = "SELECT piece FROM span WHERE room = ?1 AND first < ?2 ORDER BY piece DESC",
 };

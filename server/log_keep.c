@@ -6,7 +6,7 @@
 #include "log_writer.h"
 
 #define SLICE     200 /* rows in one transaction */
-#define FORGET_MS (7 * 86400 * INT64_C(1000))
+#define FORGET_MS (INT64_C(7) * 86400 * 1000)
 
 static int
 drop_id(struct log_writer *writer, int64_t at, int64_t account, const char *id, int64_t now)

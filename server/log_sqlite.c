@@ -17,16 +17,15 @@
 #include <inttypes.h>
 #include <libgen.h>
 #include <limits.h>
-#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define PIECE     32768 /* messages in one piece of the search index */
-#define GUESTS    500   /* when so few numbers are left, more are asked for */
-#define ROWS_MOST 10000 /* in one answer */
+#define PIECE     32768        /* messages in one piece of the search index */
+#define GUESTS    INT64_C(500) /* when so few numbers are left, more are asked for */
+#define ROWS_MOST 10000        /* in one answer */
 
 struct log {
     struct log_threads threads;

@@ -35,8 +35,8 @@ static const char *const statements[LOG_WRITER_STATEMENTS] = {
     [FIND_SKELETON] = "SELECT id FROM account WHERE skeleton = ?1",
     [WRITE_NICK] = "UPDATE account SET nick = ?2, skeleton = ?3 WHERE id = ?1",
     [FIND_MARKS] = "SELECT room, seq, said FROM mark WHERE account = ?1",
-    [WRITE_MARK] = "INSERT INTO mark VALUES(?1, ?2, ?3, ?4) ON CONFLICT DO UPDATE SET "
-                   "seq = excluded.seq, said = excluded.said WHERE excluded.seq > seq",
+    [WRITE_MARK] = ("INSERT INTO mark VALUES(?1, ?2, ?3, ?4) ON CONFLICT DO UPDATE SET "
+                    "seq = excluded.seq, said = excluded.said WHERE excluded.seq > seq"),
     [FIND_NTH] = "SELECT nth, kind <= 1 FROM message WHERE key = ?1",
     [DELETE_WIPES] = "DELETE FROM wipe WHERE id <= ?1",
 
