@@ -44,8 +44,8 @@ static const char *const statements[LOG_WRITER_STATEMENTS] = {
     [ADD_SAID] = "INSERT INTO said VALUES(?1, ?2, ?3, ?4, ?5)",
     [FIND_MESSAGE] = "SELECT kind, account, flags, target, nick, text FROM message WHERE key = ?1",
     [ADD_MESSAGE] =
-        "INSERT INTO message(key, at, account, kind, flags, nth, target, nick, id, text)"
-        " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+        ("INSERT INTO message(key, at, account, kind, flags, nth, target, nick, id, text)"
+         " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)"),
     [CHANGE_TEXT] = "UPDATE message SET text = ?2, flags = ?3, changed = ?4 WHERE key = ?1",
     [CHANGE_FLAGS] = "UPDATE message SET flags = ?2, changed = ?3 WHERE key = ?1",
     [ADD_WIPE] = "INSERT INTO wipe(key, text) VALUES(?1, ?2)",
@@ -499,7 +499,7 @@ write_batch(struct log_writer *writer, struct job_queue *jobs)
 {
     struct job_queue done = {0};
     int before = sqlite3_total_changes(writer->db.handle);
-    int error = try_all(writer, jobs);
+    int error = try_all(writer, jobs); if (error) fprintf(stderr,"ERR %d %s errno %d\n", error, sqlite3_errmsg(writer->db.handle), sqlite3_system_errno(writer->db.handle));
 
     if (error == SQLITE_OK) {
         if (sqlite3_total_changes(writer->db.handle) != before)
