@@ -79,10 +79,12 @@ int
 loop_wait(struct loop *loop, int64_t deadline)
 {
     struct signalfd_siginfo info;
-    int64_t wait = deadline == INT64_MAX ? -1 : deadline - clock_ms();
+    int64_t now = clock_ms(), wait = 0; /* a deadline may be INT64_MIN: there is something to do */
 
-    if (deadline != INT64_MAX && wait < 0)
-        wait = 0;
+    if (deadline == INT64_MAX)
+        wait = -1;
+    else if (deadline > now)
+        wait = deadline - now;
     loop->count =
         epoll_wait(loop->epoll, loop->events, EVENTS, wait > INT_MAX ? INT_MAX : (int)wait);
     loop->given = 0;
