@@ -1,6 +1,8 @@
 /* log_db.c: opens and runs by the rules that hold for all of the log's databases. */
 #include "log_db.h"
 
+#include "log_scrub.h"
+
 #include <errno.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -248,7 +250,7 @@ code_of_errno(int number)
 }
 
 const char *
-log_db_code(const struct log_db *db, int error)
+log_db_code(int error)
 {
     switch (error & 0xff) {
     case SQLITE_OK:
@@ -265,18 +267,17 @@ log_db_code(const struct log_db *db, int error)
     case SQLITE_NOTADB:
         return "log-damaged";
     case SQLITE_CANTOPEN:
-        return "log-read-only";
     case SQLITE_IOERR:
-        return code_of_errno(db->handle == NULL ? 0 : sqlite3_system_errno(db->handle));
+        return code_of_errno(log_scrub_errno());
     default:
         return "log-unavailable";
     }
 }
 
 bool
-log_db_is_general(const struct log_db *db, int error)
+log_db_is_general(int error)
 {
-    const char *code = log_db_code(db, error);
+    const char *code = log_db_code(error);
 
     return strcmp(code, "log-full") == 0 || strcmp(code, "log-read-only") == 0 ||
            (error & 0xff) == SQLITE_IOERR || (error & 0xff) == SQLITE_BUSY;

@@ -63,10 +63,11 @@ void log_db_rollback(struct log_db *db);
  * SQLITE_BUSY when somebody still reads in it after `patience` ms. */
 int log_db_checkpoint(struct log_db *db, bool truncate, int patience);
 
-/* The code of docs/protocol.md for an error that just happened; NULL for SQLITE_OK, ROW, DONE. */
-const char *log_db_code(const struct log_db *db, int error);
+/* The code of docs/protocol.md for an error that just happened on this thread; NULL for SQLITE_OK,
+ * ROW, DONE. */
+const char *log_db_code(int error);
 
 /* Does this error concern the disk and all requests alike, not one of them? */
-bool log_db_is_general(const struct log_db *db, int error);
+bool log_db_is_general(int error);
 
 #endif

@@ -307,7 +307,7 @@ answer(struct log_reader *reader, struct log_request *request)
                                               : count_said(reader, request);
     if (error != SQLITE_OK)
         clear_answer(request);
-    log_threads_refuse(reader->threads, request, &reader->db, error);
+    log_threads_refuse(reader->threads, request, error);
     log_db_rollback(&reader->db);
 }
 

@@ -1,4 +1,5 @@
-/* log_scrub.c: a VFS that passes everything on, but for the pages of databases. */
+/* log_scrub.c: a VFS that passes everything on, but for the pages of databases; remembers why a
+ * write failed. */
 #include "log_scrub.h"
 
 #include <sqlite3.h>
@@ -21,15 +22,17 @@ struct layer {
     struct layer *next;
 };
 
-/* An open database; the base's own file follows it. */
+/* An open file; the base's own follows it. */
 struct layer_file {
     sqlite3_file file;
     sqlite3_file *real;
+    sqlite3_vfs *base;
     sqlite3_io_methods methods; /* of the same version as the real one's */
-    unsigned char *page;        /* PAGE_MAX bytes */
+    unsigned char *page;        /* PAGE_MAX bytes; NULL: it is no database */
 };
 
 static struct layer *layers;
+static _Thread_local int last_errno;
 
 /* ---- Pages ---- */
 
@@ -67,12 +70,23 @@ is_page(int amount, sqlite3_int64 offset)
            offset % amount == 0 && offset / amount < PAGES_MAX;
 }
 
-/* ---- An open database ---- */
+/* ---- An open file ---- */
 
 static sqlite3_file *
 real_file(sqlite3_file *file)
 {
     return ((struct layer_file *)(void *)file)->real;
+}
+
+/* SQLite's own sqlite3_system_errno does not have it after a commit. */
+static int
+noted(sqlite3_file *file, int error)
+{
+    struct layer_file *mine = (struct layer_file *)(void *)file;
+
+    if (error != SQLITE_OK && error != SQLITE_IOERR_SHORT_READ)
+        last_errno = mine->base->xGetLastError(mine->base, 0, NULL);
+    return error;
 }
 
 static int
@@ -88,7 +102,7 @@ file_close(sqlite3_file *file)
 static int
 file_read(sqlite3_file *file, void *to, int amount, sqlite3_int64 offset)
 {
-    return real_file(file)->pMethods->xRead(real_file(file), to, amount, offset);
+    return noted(file, real_file(file)->pMethods->xRead(real_file(file), to, amount, offset));
 }
 
 static int
@@ -96,24 +110,24 @@ file_write(sqlite3_file *file, const void *from, int amount, sqlite3_int64 offse
 {
     struct layer_file *mine = (struct layer_file *)(void *)file;
 
-    if (is_page(amount, offset)) {
+    if (mine->page != NULL && is_page(amount, offset)) {
         memcpy(mine->page, from, (size_t)amount);
         scrub(mine->page, (size_t)amount, offset == 0);
         from = mine->page;
     }
-    return mine->real->pMethods->xWrite(mine->real, from, amount, offset);
+    return noted(file, mine->real->pMethods->xWrite(mine->real, from, amount, offset));
 }
 
 static int
 file_truncate(sqlite3_file *file, sqlite3_int64 size)
 {
-    return real_file(file)->pMethods->xTruncate(real_file(file), size);
+    return noted(file, real_file(file)->pMethods->xTruncate(real_file(file), size));
 }
 
 static int
 file_sync(sqlite3_file *file, int flags)
 {
-    return real_file(file)->pMethods->xSync(real_file(file), flags);
+    return noted(file, real_file(file)->pMethods->xSync(real_file(file), flags));
 }
 
 static int
@@ -161,7 +175,8 @@ file_characteristics(sqlite3_file *file)
 static int
 file_shm_map(sqlite3_file *file, int page, int size, int extend, void volatile **memory)
 {
-    return real_file(file)->pMethods->xShmMap(real_file(file), page, size, extend, memory);
+    return noted(file,
+                 real_file(file)->pMethods->xShmMap(real_file(file), page, size, extend, memory));
 }
 
 static int
@@ -225,16 +240,18 @@ base_of(sqlite3_vfs *vfs)
 }
 
 static int
-open_database(sqlite3_vfs *base, const char *name, struct layer_file *mine, int flags, int *result)
+layer_open(sqlite3_vfs *vfs, const char *name, sqlite3_file *file, int flags, int *result)
 {
+    struct layer_file *mine = (struct layer_file *)(void *)file;
+    sqlite3_vfs *base = base_of(vfs);
     int error;
 
     memset(mine, 0, sizeof(*mine));
-    mine->page = malloc(PAGE_MAX);
-    if (mine->page == NULL)
+    mine->base = base;
+    if ((flags & SQLITE_OPEN_MAIN_DB) != 0 && (mine->page = malloc(PAGE_MAX)) == NULL)
         return SQLITE_NOMEM;
     mine->real = (sqlite3_file *)(void *)(mine + 1);
-    error = base->xOpen(base, name, mine->real, flags, result);
+    error = noted(file, base->xOpen(base, name, mine->real, flags, result));
     if (mine->real->pMethods != NULL) { /* then it will be closed, error or not */
         mine->methods = all_methods;
         if (mine->real->pMethods->iVersion < mine->methods.iVersion)
@@ -245,16 +262,6 @@ open_database(sqlite3_vfs *base, const char *name, struct layer_file *mine, int 
         mine->page = NULL;
     }
     return error;
-}
-
-static int
-layer_open(sqlite3_vfs *vfs, const char *name, sqlite3_file *file, int flags, int *result)
-{
-    sqlite3_vfs *base = base_of(vfs);
-
-    if ((flags & SQLITE_OPEN_MAIN_DB) != 0)
-        return open_database(base, name, (struct layer_file *)(void *)file, flags, result);
-    return base->xOpen(base, name, file, flags, result); /* as if there were no layer */
 }
 
 static int
@@ -350,4 +357,10 @@ log_scrub_over(const char *name)
         if (layer->base == base)
             return layer->name;
     return make_layer(base);
+}
+
+int
+log_scrub_errno(void)
+{
+    return last_errno;
 }

@@ -16,4 +16,7 @@
  * as long as the process. NULL: no such base, or no memory. For one thread. */
 const char *log_scrub_over(const char *base);
 
+/* What the system said when something last failed on this thread, in a file over any layer. */
+int log_scrub_errno(void);
+
 #endif

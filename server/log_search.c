@@ -113,7 +113,7 @@ answer(struct log_search *search, struct log_request *request)
         request->row_count = 0;
         request->more = false;
     }
-    log_threads_refuse(search->threads, request, &search->index, error);
+    log_threads_refuse(search->threads, request, error);
 }
 
 static void

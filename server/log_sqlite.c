@@ -212,10 +212,10 @@ set_up(struct log *log, const struct log_config *config)
 }
 
 static int
-tell_sqlite(struct log *log, const struct log_db *db, int error, FILE *errors)
+tell_sqlite(struct log *log, int error, FILE *errors)
 {
     struct log_request *request = log_request_create(REQUEST_STATE, 0);
-    const char *code = log_db_code(db, error), *text = NULL;
+    const char *code = log_db_code(error), *text = NULL;
 
     if (request != NULL)
         text = log_threads_text(&log->threads, request, code, sqlite3_errstr(error));
@@ -255,14 +255,14 @@ open_databases(struct log *log, FILE *errors)
     if (error == SQLITE_OK)
         error = log_writer_rooms(&log->writer, &log->rooms, &log->room_count);
     if (error != SQLITE_OK)
-        return tell_sqlite(log, &log->writer.db, error, errors);
+        return tell_sqlite(log, error, errors);
     log->reserved = log->writer.reserved;
     error = log_reader_open(&log->reader, &log->threads);
     if (error != SQLITE_OK)
-        return tell_sqlite(log, &log->reader.db, error, errors);
+        return tell_sqlite(log, error, errors);
     error = log_search_open(&log->search, &log->threads);
     if (error != SQLITE_OK)
-        return tell_sqlite(log, &log->search.log, error, errors);
+        return tell_sqlite(log, error, errors);
     return LAZYCHAT_OK;
 }
 

@@ -53,10 +53,9 @@ log_threads_text(const struct log_threads *threads, struct log_request *request,
 }
 
 void
-log_threads_refuse(const struct log_threads *threads, struct log_request *request,
-                   const struct log_db *db, int error)
+log_threads_refuse(const struct log_threads *threads, struct log_request *request, int error)
 {
-    const char *code = log_db_code(db, error);
+    const char *code = log_db_code(error);
 
     if (code == NULL)
         return;

@@ -53,8 +53,7 @@ const char *log_threads_text(const struct log_threads *threads, struct log_reque
                              const char *code, const char *detail);
 
 /* Refuse the request for what SQLite just said. Nothing for SQLITE_OK. */
-void log_threads_refuse(const struct log_threads *threads, struct log_request *request,
-                        const struct log_db *db, int error);
+void log_threads_refuse(const struct log_threads *threads, struct log_request *request, int error);
 
 /* A connection to the log's own database, not to the search index. */
 int log_threads_open(const struct log_threads *threads, struct log_db *db, bool create,

@@ -8,6 +8,7 @@
 
 #include "clock.h"
 #include "log_schema.h"
+#include "log_scrub.h"
 
 #include <limits.h>
 #include <stdlib.h>
@@ -394,7 +395,7 @@ is_answered(const struct log_request *request)
 static void
 tell_state(struct log_writer *writer, int error, struct job_queue *done)
 {
-    const char *code = log_db_code(&writer->db, error);
+    const char *code = log_db_code(error);
     struct log_request *request;
     int number;
 
@@ -406,7 +407,7 @@ tell_state(struct log_writer *writer, int error, struct job_queue *done)
         return;
     writer->state = code;
     request->code = code;
-    number = sqlite3_system_errno(writer->db.handle);
+    number = log_scrub_errno();
     if (code != NULL)
         request->text =
             log_threads_text(writer->threads, request, code,
@@ -453,7 +454,7 @@ static void
 refuse(struct log_writer *writer, struct log_request *request, int error)
 {
     request->entry = request->ask.entry;
-    log_threads_refuse(writer->threads, request, &writer->db, error);
+    log_threads_refuse(writer->threads, request, error);
     writer->threads->refused++;
 }
 
@@ -461,7 +462,7 @@ refuse(struct log_writer *writer, struct log_request *request, int error)
 static void
 try_each(struct log_writer *writer, const struct job_queue *jobs, int error, struct job_queue *done)
 {
-    bool general = log_db_is_general(&writer->db, error);
+    bool general = log_db_is_general(error);
 
     tell_state(writer, error, done);
     for (struct job *job = jobs->first; job != NULL; job = job->next) {
@@ -499,7 +500,7 @@ write_batch(struct log_writer *writer, struct job_queue *jobs)
 {
     struct job_queue done = {0};
     int before = sqlite3_total_changes(writer->db.handle);
-    int error = try_all(writer, jobs); if (error) fprintf(stderr,"ERR %d %s errno %d\n", error, sqlite3_errmsg(writer->db.handle), sqlite3_system_errno(writer->db.handle));
+    int error = try_all(writer, jobs);
 
     if (error == SQLITE_OK) {
         if (sqlite3_total_changes(writer->db.handle) != before)
