@@ -5,4 +5,4 @@ import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "spec"))
 
-from fixtures import join, serve, start, started  # noqa: E402,F401
+from fixtures import join, place, serve, start, started  # noqa: E402,F401

@@ -1,18 +1,28 @@
 """fixtures.py: programs that end with the test that started them, by their own process id."""
 
+import contextlib
 import os
 import shutil
 import subprocess
+import tempfile
 
 import pytest
 
+from chat import World
 from programs import LAZYCHATD, Program, Server, client_command
 from sctp import Peer
 
 
 @pytest.fixture
-def started():
-    """What a test started. Servers end first and in order, so that a crash or a leak is not missed."""
+def place():
+    """A directory for what a test leaves on disk. The servers are over before it goes."""
+    with tempfile.TemporaryDirectory(prefix="lazychat.") as directory:
+        yield directory
+
+
+@contextlib.contextmanager
+def running():
+    """A list of programs, which end with it. Servers end first and in order, so that a crash or a leak is not missed."""
     programs = []
     yield programs
     wrong = []
@@ -29,10 +39,7 @@ def started():
     assert not wrong, "\n".join(wrong)
 
 
-@pytest.fixture
-def start(started):
-    """start(command): a program with its input a pipe."""
-
+def starter(started):
     def start_one(command, **more):
         started.append(Program(command, **more))
         return started[-1]
@@ -40,18 +47,36 @@ def start(started):
     return start_one
 
 
-@pytest.fixture
-def serve(started):
-    """serve(option...): lazychatd, on a free UDP port of 127.0.0.1 if it is not told otherwise; listen=(): where it
-    listens by itself."""
-
+def server_starter(started, place):
     def serve_one(*options, prefix=(), listen=("--listen", "udp:127.0.0.1:0"), **more):
+        if not any(option.startswith("--data") for option in options):
+            options = ("--data", tempfile.mkdtemp(prefix="data", dir=place), *options)
         if not any(option.startswith("--listen") for option in options):
             options = (*listen, *options)
         started.append(Server([*prefix, LAZYCHATD, *options], **more))
         return started[-1]
 
     return serve_one
+
+
+@pytest.fixture
+def started(place):
+    """What a test started."""
+    with running() as programs:
+        yield programs
+
+
+@pytest.fixture
+def start(started):
+    """start(command): a program with its input a pipe."""
+    return starter(started)
+
+
+@pytest.fixture
+def serve(started, place):
+    """serve(option...): lazychatd, on a free UDP port of 127.0.0.1 if it is not told otherwise; listen=(): where it
+    listens by itself. Its log is in a directory of its own, gone with the test, unless it is told --data."""
+    return server_starter(started, place)
 
 
 @pytest.fixture
@@ -102,3 +127,42 @@ def namespace():
         enter = ["nsenter", "--target", str(holder.pid), "--net"]
         yield enter + ([] if os.getuid() == 0 else ["--user", "--preserve-credentials"])
         holder.stdin.close()
+
+
+# What the tests of the protocol run over, one after the other; meson names one.
+TRANSPORTS = os.environ.get("TRANSPORTS", "udp").split()
+
+
+@pytest.fixture(params=TRANSPORTS, scope="module")
+def transport(request):
+    return request.param
+
+
+@pytest.fixture
+def empty(transport, serve, start):
+    """A world without a server yet."""
+    made = World(transport, "127.0.0.1", serve, start)
+    yield made
+    made.leave()
+
+
+@pytest.fixture
+def world(empty):
+    """A world whose server sets no limit on how much one may say."""
+    empty.serve("--rate", "0", "--durability", "none")
+    return empty
+
+
+@pytest.fixture(scope="module")
+def common(transport):
+    with tempfile.TemporaryDirectory(prefix="lazychat.") as place, running() as programs:
+        made = World(transport, "127.0.0.2", server_starter(programs, place), starter(programs))
+        made.serve("--rate", "0", "--durability", "none")
+        yield made
+
+
+@pytest.fixture
+def shared(common):
+    """A world that the tests of a file have in common, one after the other: much was said in it already."""
+    yield common
+    common.leave(at_once=True)
