@@ -68,8 +68,9 @@ static const char schema[] =
     "  last INTEGER NOT NULL, PRIMARY KEY(room, piece)) WITHOUT ROWID;"
     "CREATE INDEX dirty ON piece(id) WHERE dirty = 1;";
 
-static const char new_piece[] = "CREATE VIRTUAL TABLE piece_%lld USING fts5(text, content = '', "
-                                "columnsize = 0, tokenize = 'unicode61 remove_diacritics 2')";
+static const char new_piece[] =
+    "CREATE VIRTUAL TABLE piece_%lld USING fts5(text, content = '', "
+    "columnsize = 0, prefix = '1 2 3', tokenize = 'unicode61 remove_diacritics 2')";
 static const char add_text[] = "INSERT INTO piece_%lld(rowid, text) VALUES(?1, ?2)";
 static const char delete_text[] =
     "INSERT INTO piece_%lld(piece_%lld, rowid, text) VALUES('delete', ?1, ?2)";
