@@ -41,7 +41,7 @@ struct member {
 
     unsigned int requests;
     struct bucket messages, history, faults;
-    int64_t complained;                            /* when it was told last to slow down */
+    int64_t complained, complained_reading;        /* when it was told last to slow down */
     int64_t typing;                                /* when that was passed on last */
     struct waiting *first_waiting, **last_waiting; /* answers, until there is room */
     size_t waiting_bytes;

@@ -8,7 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SLOW_DOWN_MS  1000
+#define SLOW_DOWN_MS  1000  /* nothing more is taken for so long */
+#define AGAIN_MS      1100  /* after which it may be said again: the peer's clock is not ours */
 #define BATCH_BYTES   14000 /* of text to ask the log for; what fits is seen when it is packed */
 #define HISTORY_LIMIT 100   /* unless told otherwise */
 #define SEARCH_LIMIT  20
@@ -24,7 +25,7 @@ refuse(struct member *member, const struct message *message, const char *code, c
 static void
 refuse_for_now(struct member *member, const struct message *message)
 {
-    member_refuse(member, "slow-down", NULL, message->id, SLOW_DOWN_MS,
+    member_refuse(member, "slow-down", NULL, message->id, AGAIN_MS,
                   "too much at once; ask again later");
 }
 
@@ -44,10 +45,12 @@ append(struct chat *chat, struct member *member, const struct message *message,
         entry->verified = account->verified;
         account->active = chat->now;
     }
-    if (account == NULL || log_append(chat->log, entry, NULL, member->token) != LAZYCHAT_OK)
-        refuse_for_now(member, message);
-    else
+    if (account != NULL && log_append(chat->log, entry, NULL, member->token) == LAZYCHAT_OK) {
         chat->appending++;
+        return;
+    }
+    member->complained = chat->now;
+    refuse_for_now(member, message);
 }
 
 static void
@@ -210,8 +213,7 @@ request_nick(struct chat *chat, struct member *member, const char *nick, const c
         return;
     }
     if (log_name(chat->log, member->account->id, name, skeleton, member->token) != LAZYCHAT_OK) {
-        member_refuse(member, "slow-down", NULL, id, SLOW_DOWN_MS,
-                      "too much at once; ask again later");
+        member_refuse(member, "slow-down", NULL, id, AGAIN_MS, "too much at once; ask again later");
         return;
     }
     snprintf(member->naming, sizeof(member->naming), "%s", id != NULL ? id : "");
@@ -531,24 +533,26 @@ static request *const requests[MESSAGE_TYPES] = {
     [MESSAGE_OPEN] = take_open,
 };
 
-/* Not more than it may? Says so, but not to every one of a flood. */
+/* Not more than it may? Says so, but not to every one of a flood. Who was refused is not heard for
+ * a moment: what is on its way already must not overtake what has to be said again. */
 static bool
 within_limits(struct chat *chat, struct member *member, const struct message *message)
 {
     bool reading = message->type == MESSAGE_HISTORY || message->type == MESSAGE_SEARCH;
     const struct chat_config *config = &chat->config;
+    int64_t *complained = reading ? &member->complained_reading : &member->complained;
     char text[96];
 
+    if (*complained != 0 && chat->now < *complained + SLOW_DOWN_MS)
+        return false;
     if (reading
             ? bucket_take(&member->history, chat->now, REQUEST_HISTORY_RATE, REQUEST_HISTORY_RATE)
             : bucket_take(&member->messages, chat->now, config->rate, config->burst))
         return true;
-    if (member->complained != 0 && chat->now < member->complained + SLOW_DOWN_MS)
-        return false;
-    member->complained = chat->now;
+    *complained = chat->now;
     snprintf(text, sizeof(text), "more than %u messages a second; say it again later",
              reading ? REQUEST_HISTORY_RATE : config->rate);
-    member_refuse(member, "slow-down", NULL, message->id, SLOW_DOWN_MS, text);
+    member_refuse(member, "slow-down", NULL, message->id, AGAIN_MS, text);
     return false;
 }
 
@@ -593,7 +597,7 @@ request_take(struct chat *chat, struct member *member, const struct endpoint_eve
         return take_bytes(chat, member, event->data, event->length);
     /* Who says it, or by which name, is being looked up. */
     if (!member_hold(member, event->data, event->length))
-        member_refuse(member, "slow-down", NULL, NULL, SLOW_DOWN_MS,
+        member_refuse(member, "slow-down", NULL, NULL, AGAIN_MS,
                       "too much at once; say it again later");
     return true;
 }
