@@ -10,7 +10,14 @@
  * requests over together (one commit for all that is waiting), log_next gives the answers. Events
  * of one room's messages come in the order of their numbers. Every request gets exactly one event,
  * with its `token`; an answer tells of a refusal by `code`, a word of docs/protocol.md, and then
- * nothing happened.
+ * nothing happened. Any request about a room may be refused with "no-room", and any at all with
+ * "log-full", "log-read-only", "log-damaged" or "log-unavailable".
+ *
+ * A function that queues a request returns LAZYCHAT_OK, or, and then there is no event,
+ * LAZYCHAT_WOULD_BLOCK when the queue is full, LAZYCHAT_INVALID when the request makes no sense
+ * (nothing that strangers send may get so far), LAZYCHAT_NO_MEMORY.
+ *
+ * What was redacted, and what an edit replaced, is in no file of the directory a few seconds later.
  */
 #ifndef LOG_H
 #define LOG_H
@@ -50,7 +57,8 @@ struct log;
  * as well. */
 int log_open(struct log **log, const struct log_config *config, FILE *errors);
 
-/* Answers what is queued, commits it, ends the threads. NULL is fine. */
+/* Commits what is queued, ends the threads. Events that were not taken by now are lost, with their
+ * `user`. NULL is fine. */
 void log_close(struct log *log);
 
 /* Names this log: made with it, never the same again. */
@@ -70,7 +78,7 @@ struct log_room {
     char topic[513];
     int64_t head;  /* the latest number; 0: none yet */
     int64_t first; /* the oldest one that is still there; head + 1 when there is none */
-    int64_t said;  /* how many `say` there have been */
+    int64_t said;  /* how many `say` there have been: LOG_SAY and LOG_ACTION */
 };
 
 /* At start only: the rooms that there are, index from 0, by port; false when there are no more. */
@@ -96,19 +104,23 @@ struct log_mark {
 int log_identify(struct log *log, enum log_key_kind kind, const void *key, size_t length,
                  uint64_t token);
 
-/* LOG_NAMED: account, nick; code "nick-taken" when another account's has that skeleton. */
+/* LOG_NAMED: account, nick; code "nick-taken" when another account's has that skeleton,
+ * "not-joined" when the account is a guest's. */
 int log_name(struct log *log, int64_t account, const char *nick, const char *skeleton,
              uint64_t token);
 
 /* A number for an account that is not kept, a guest's: never one that an account has or gets, nor
- * one that a guest had before, over restarts too. At once, no event. */
+ * one that a guest had before, over restarts too. (After a crash on a disk that was full for long,
+ * one of a guest who never said anything may come again.) At once, no event. */
 int64_t log_guest(struct log *log);
 
-/* The account has read so far. Kept soon, not at once; no event. */
+/* The account has read so far; an earlier number than before is ignored. Kept within a second or
+ * so, log_identify knows it at once; no event. */
 void log_mark(struct log *log, int64_t account, int64_t room, int64_t seq);
 
 /* LOG_COUNTED: room.id, until (the `seq`), count: how many `say` there have been in the room up to
- * `seq`. */
+ * `seq`. Numbers that are no longer kept count as read: up to any of them it is as many as before
+ * the first that is. */
 int log_count(struct log *log, int64_t room, int64_t seq, uint64_t token);
 
 /* ---- Messages ---- */
@@ -131,13 +143,14 @@ struct log_entry {
     int64_t seq, at; /* given by the log */
 };
 
-/* LOG_APPENDED: entry (with seq, at), duplicate: it was there already and this is its old number
- * (for edit, redact, react: only seq, target and what this request says are right). Codes:
- * "no-message" (no such target, or redacted, or for edit not a say or action), "not-yours", "full"
- * (more than 20 different emoji), "log-full", "log-read-only", "log-damaged", "log-unavailable". An
- * edit or redaction that changes nothing is logged all the same; a reaction that is there already
- * (or not there, to be taken away) is too. LAZYCHAT_WOULD_BLOCK when the queue is full. `user`
- * comes back with the event. */
+/* LOG_APPENDED: entry (with seq, at), duplicate: it was there already and this is what was logged
+ * then, in the room where that was (for edit, redact, react: only room, seq, at, target and what
+ * this request says are right; a text that is redacted or no longer kept is as in this request).
+ * Codes: "no-message" (no such target, or redacted, or for edit not a say or action), "not-yours",
+ * "full" (more than 20 different emoji). An edit or redaction that changes nothing is logged all
+ * the same; a reaction that is there already (or not there, to be taken away) is too. A redaction
+ * takes the text, not the reactions; that of the room's topic leaves it with none. What a `say`
+ * replies to is not looked at. `user` comes back with the event. */
 int log_append(struct log *log, const struct log_entry *entry, void *user, uint64_t token);
 
 /* A message as it is now. */
@@ -161,8 +174,9 @@ struct log_reaction {
 /* LOG_ROWS: the numbers `from` to `until` of the room, folded: rows said in them and older rows
  * that one of these numbers changed, by seq. Forwards from `since` + 1 to at most `until` (0:
  * head); if `before` is not 0, backwards: the rows nearest before that number, none that are only
- * changed. At most `limit` rows and about `bytes` bytes of text, but at least one row. Nothing
- * there: from = until + 1. */
+ * changed. At most `limit` rows and `bytes` bytes of text, but at least one row; none only where
+ * there are 20,000 numbers without, then go on. Nothing there: from = until + 1. Also room.id,
+ * first, head, backwards. */
 struct log_range {
     int64_t room, since, until, before;
     size_t limit, bytes;
@@ -170,14 +184,18 @@ struct log_range {
 };
 int log_read(struct log *log, const struct log_range *range, uint64_t token);
 
-/* LOG_FOUND: rows that have all words of `text`, each as the beginning of a word, latest first;
- * only those before the number `before` unless it is 0; `more`: there are others before them.
- * Includes everything that was answered before the request. */
+/* LOG_FOUND: rows (`say`) that have all words of `text`, each as the beginning of a word, latest
+ * first; case and accents do not count, and of a script without spaces any part of a run is found.
+ * Only those before the number `before` unless it is 0; `more`: there are others before them.
+ * Includes everything that was answered before the request. Also room.id, query. Nothing in `text`
+ * has a meaning beyond its words. */
 int log_search(struct log *log, int64_t room, const char *text, int64_t before, size_t limit,
                int64_t account, uint64_t token);
 
-/* How much of a room is kept: messages younger than `age` ms and the latest `count` of them; 0: no
- * limit. LOG_FIRST tells whenever `first` moved. */
+/* How much of a room is kept from now on until log_close: what is younger than `age` ms, and from
+ * the latest `count` `say` on; 0: no limit. The rest goes in small steps, LOG_FIRST tells whenever
+ * `first` moved. Ids are known for at least a week, whether their messages are there or not. No
+ * event. */
 void log_keep(struct log *log, int64_t room, int64_t age, int64_t count);
 
 /* ---- Events ---- */

@@ -218,15 +218,22 @@ log_db_rollback(struct log_db *db)
     leave(db);
 }
 
+static int
+checkpoint(struct log_db *db, int how)
+{
+    return sqlite3_wal_checkpoint_v2(db->handle, NULL, how, NULL, NULL);
+}
+
 int
 log_db_checkpoint(struct log_db *db, bool truncate, int patience)
 {
-    int error;
+    /* What takes long while others go on writing, then the rest while they wait. */
+    int error = checkpoint(db, SQLITE_CHECKPOINT_PASSIVE);
 
+    if (!truncate || error != SQLITE_OK)
+        return error;
     sqlite3_busy_timeout(db->handle, patience);
-    error = sqlite3_wal_checkpoint_v2(
-        db->handle, NULL, truncate ? SQLITE_CHECKPOINT_TRUNCATE : SQLITE_CHECKPOINT_PASSIVE, NULL,
-        NULL);
+    error = checkpoint(db, SQLITE_CHECKPOINT_TRUNCATE);
     sqlite3_busy_timeout(db->handle, PATIENCE);
     return error;
 }
