@@ -119,29 +119,46 @@ tell_first(struct job_queue *done, int64_t id, int64_t first)
     job_push(done, &request->job);
 }
 
+static void
+tell_all(struct log_writer *writer, struct job_queue *done)
+{
+    for (size_t i = 0; i < writer->touched_count; i++) {
+        size_t index = writer->touched[i];
+
+        tell_first(done, (int64_t)index + 1, writer->rooms[index].now.first);
+    }
+}
+
 void
 log_keep_do(struct log_writer *writer, struct job_queue *done, bool *more)
 {
+    int before = sqlite3_total_changes(writer->db.handle), left = SLICE;
     int64_t now = log_threads_now(writer->threads);
-    int left = SLICE;
-    int error = log_db_begin_write(&writer->db);
+    int error = log_db_begin(&writer->db);
+    struct job *job;
 
+    *more = false;
     if (error == SQLITE_OK)
         error = drop_rows(writer, now, &left);
     if (error == SQLITE_OK)
         error = forget_ids(writer, now, &left);
-    if (error == SQLITE_OK) {
-        for (size_t i = 0; i < writer->touched_count; i++) {
-            size_t index = writer->touched[i];
-
-            tell_first(done, (int64_t)index + 1, writer->rooms[index].now.first);
-        }
-        error = log_writer_commit(writer);
-    }
-    *more = error == SQLITE_OK && left <= 0;
-    if (error == SQLITE_OK)
+    if (error != SQLITE_OK || sqlite3_total_changes(writer->db.handle) == before) {
+        log_writer_rollback(writer);
         return;
-    log_writer_rollback(writer);
-    for (struct job *job; (job = job_pop(done)) != NULL;)
-        log_request_destroy((struct log_request *)(void *)job);
+    }
+    tell_all(writer, done);
+    if (log_writer_commit(writer) == SQLITE_OK)
+        *more = left <= 0;
+    else
+        while ((job = job_pop(done)) != NULL)
+            log_request_destroy((struct log_request *)(void *)job);
+}
+
+bool
+log_keep_is_on(const struct log_writer *writer)
+{
+    for (size_t i = 0; i < writer->room_count; i++)
+        if (writer->rooms[i].keep_age > 0 || writer->rooms[i].keep_count > 0)
+            return true;
+    return false;
 }

@@ -552,7 +552,10 @@ keep(struct log_writer *writer)
         return;
     log_keep_do(writer, &done, &more);
     outbox_put(writer->threads->outbox, &done);
-    writer->keep_due = more ? 1 : clock_ms() + KEEP_MS;
+    if (!log_keep_is_on(writer))
+        writer->keep_due = 0;
+    else
+        writer->keep_due = more ? 1 : clock_ms() + KEEP_MS;
 }
 
 static int64_t

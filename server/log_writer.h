@@ -125,6 +125,9 @@ int log_append_wipe(struct log_writer *writer, int64_t key, const char *text);
  * `done`. Sets *more: there is more to drop now. */
 void log_keep_do(struct log_writer *writer, struct job_queue *done, bool *more);
 
+/* Does any room have a limit? */
+bool log_keep_is_on(const struct log_writer *writer);
+
 /* End the transaction that log_db_begin began, in the writer's memory too. A failed commit is
  * rolled back. */
 int log_writer_commit(struct log_writer *writer);
