@@ -81,8 +81,12 @@ say_to_all(struct chat *chat, struct room *room, const struct log_event *event)
     chat_numbered(chat, room, entry->seq, said);
     if (said)
         has_read(chat, room, entry);
-    if (entry->kind == LOG_TOPIC)
+    if (entry->kind == LOG_TOPIC) {
         snprintf(room->info.topic, sizeof(room->info.topic), "%s", entry->text);
+        room->info.topic_seq = entry->seq;
+    } else if (entry->kind == LOG_REDACT && entry->target == room->info.topic_seq) {
+        room->info.topic[0] = '\0';
+    }
 }
 
 static void
@@ -95,6 +99,21 @@ refuse(struct member *member, const struct log_event *event, const char *id)
                       event->text);
 }
 
+/* It was there already: only who said it again need know. */
+static void
+tell_again(struct member *member, const struct log_event *event)
+{
+    struct message message;
+
+    if (event->entry.room != member->room->info.id) {
+        member_refuse(member, "bad-field", "id", event->entry.id, MESSAGE_ABSENT,
+                      "this id was used in another room");
+        return;
+    }
+    describe(&event->entry, &message);
+    member_send(member, MESSAGE_STREAM_LIVE, &message);
+}
+
 static void
 take_appended(struct chat *chat, struct member *member, const struct log_event *event)
 {
@@ -104,10 +123,7 @@ take_appended(struct chat *chat, struct member *member, const struct log_event *
     if (event->code != NULL) {
         refuse(member, event, event->entry.id);
     } else if (event->duplicate && member != NULL) {
-        struct message message;
-
-        describe(&event->entry, &message);
-        member_send(member, MESSAGE_STREAM_LIVE, &message);
+        tell_again(member, event);
     } else if (!event->duplicate && room != NULL) {
         say_to_all(chat, room, event);
     }

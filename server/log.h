@@ -76,9 +76,10 @@ struct log_room {
     char name[33];
     uint16_t port;
     char topic[513];
-    int64_t head;  /* the latest number; 0: none yet */
-    int64_t first; /* the oldest one that is still there; head + 1 when there is none */
-    int64_t said;  /* how many `say` there have been: LOG_SAY and LOG_ACTION */
+    int64_t topic_seq; /* the message that set it; 0: none */
+    int64_t head;      /* the latest number; 0: none yet */
+    int64_t first;     /* the oldest one that is still there; head + 1 when there is none */
+    int64_t said;      /* how many `say` there have been: LOG_SAY and LOG_ACTION */
 };
 
 /* At start only: the rooms that there are, index from 0, by port; false when there are no more. */

@@ -28,7 +28,8 @@ static const char *const statements[LOG_WRITER_STATEMENTS] = {
     [FIND_ROOM] = "SELECT id, port, topic FROM room WHERE name = ?1",
     [ADD_ROOM] = "INSERT INTO room(id, name, port, topic) VALUES(?1, ?2, ?3, ?4)",
     [LAST_PORT] = "SELECT max(port) FROM room",
-    [ALL_ROOMS] = "SELECT id, name, port, topic, head, first, said, at FROM room ORDER BY port",
+    [ALL_ROOMS] =
+        "SELECT id, name, port, topic, head, first, said, at, topic_seq FROM room ORDER BY port",
     [FIND_KEY] = "SELECT account FROM key WHERE value = ?1 AND kind = ?2",
     [ADD_KEY] = "INSERT INTO key VALUES(?1, ?2, ?3)",
     [ADD_ACCOUNT] = "INSERT INTO account(id) VALUES(?1)",
@@ -121,6 +122,7 @@ read_room(sqlite3_stmt *row, struct log_room *room)
         .head = sqlite3_column_int64(row, 4),
         .first = sqlite3_column_int64(row, 5),
         .said = sqlite3_column_int64(row, 6),
+        .topic_seq = sqlite3_column_int64(row, 8),
     };
     snprintf(room->name, sizeof(room->name), "%s", name == NULL ? "" : name);
     snprintf(room->topic, sizeof(room->topic), "%s", topic == NULL ? "" : topic);

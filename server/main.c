@@ -185,8 +185,8 @@ log_figures(const struct log *log)
                  stats.commits, stats.appended, stats.duplicates, stats.refused, stats.commit_us);
 }
 
-/* Everyone is told (SHUTDOWN); who has not answered in time is aborted. A second signal ends the
- * wait. */
+/* Everyone is told (SHUTDOWN), and what was said is logged; who has not answered in time is
+ * aborted. A second signal ends the wait. */
 static void
 leave(struct loop *loop, struct transport *transport, struct chat *chat)
 {
@@ -194,10 +194,10 @@ leave(struct loop *loop, struct transport *transport, struct chat *chat)
     size_t told = turn_shutdown(chat);
 
     transport_flush(transport);
-    while (turn_associations(chat) > 0 && clock_ms() < deadline) {
+    while (turn_unfinished(chat) && clock_ms() < deadline) {
         int64_t next = turn(chat, clock_ms());
 
-        if (turn_associations(chat) > 0 && loop_wait(loop, next < deadline ? next : deadline) != 0)
+        if (turn_unfinished(chat) && loop_wait(loop, next < deadline ? next : deadline) != 0)
             break;
     }
     log_figures(chat->log);

@@ -216,6 +216,12 @@ turn_associations(const struct chat *chat)
     return sum;
 }
 
+bool
+turn_unfinished(const struct chat *chat)
+{
+    return turn_associations(chat) > 0 || chat->appending > 0;
+}
+
 static void
 each_endpoint(struct chat *chat, void (*act)(struct endpoint *))
 {

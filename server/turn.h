@@ -15,6 +15,9 @@ int64_t turn(struct chat *chat, int64_t now);
 /* All associations begin to leave; nobody new comes in. Returns how many there are. */
 size_t turn_shutdown(struct chat *chat);
 
+/* Is anybody there, or anything that the log was given and has not answered? */
+bool turn_unfinished(const struct chat *chat);
+
 /* How many are up still, and the end of them. */
 size_t turn_associations(const struct chat *chat);
 void turn_abort(struct chat *chat);

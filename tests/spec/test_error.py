@@ -217,7 +217,7 @@ class TestRate:
         return empty
 
     def test_slow_down(self, limited):
-        """| `slow-down` | more messages a second than `rate`, or too many requests at once |"""
+        """| `slow-down` | more messages a second than `rate`, or too many requests at once;"""
         ann = limited.chat("ann")
         assert ann.welcome["rate"] == 20
         for number in range(200):
@@ -240,7 +240,7 @@ class TestRate:
         assert again["seq"] == len(said) + 1
 
     def test_flood(self, empty):
-        """| `slow-down` | more messages a second than `rate`, or too many requests at once |
+        """| `slow-down` | more messages a second than `rate`, or too many requests at once;
 
         The others are answered meanwhile, after no more of the flood than the limit lets through."""
         empty.serve("--rate", "100")

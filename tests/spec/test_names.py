@@ -55,7 +55,7 @@ def test_last_client_goes(world):
 
 
 def test_idle(world):
-    """`idle`: seconds since the account said something or typed here, or came."""
+    """`idle`: seconds since the account said something or typed, in any room, or came."""
     ann, bob = world.people("ann", "bob")
     bob.expect("presence")
     while True:

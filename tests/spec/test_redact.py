@@ -31,6 +31,22 @@ def test_redact(world):
     bob.nothing_more("redacted")
 
 
+def topic_of_lobby(chat):
+    chat.send(t="rooms")
+    return chat.expect("rooms")["items"][0]["topic"]
+
+
+def test_topic(world):
+    """Redacting the topic leaves the room without one."""
+    ann = world.chat("ann")
+    first = ann.ask("topic", t="topic", text="first")["seq"]
+    seq = ann.ask("topic", t="topic", text="oops")["seq"]
+    ann.ask("redacted", t="redact", seq=first)
+    assert topic_of_lobby(ann) == "oops"
+    ann.ask("redacted", t="redact", seq=seq)
+    assert topic_of_lobby(ann) == ""
+
+
 def test_folded(world):
     """`redacted` (then it has no text)"""
     ann, bob = world.people("ann", "bob")

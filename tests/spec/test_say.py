@@ -38,6 +38,16 @@ def test_numbers(world):
         assert own == [f"{chat.account} {number}" for number in range(20)]
 
 
+def test_id_of_another_room(world):
+    """once for each message of the account, in all rooms"""
+    ann = world.chat("ann")
+    port = ann.ask("room", t="open", room="dev")["port"]
+    ann.say("in the lobby", id="once")
+    there = world.chat("ann", port=port)
+    there.refused("bad-field", field="id", t="say", id="once", text="here")
+    there.nothing_more("say")
+
+
 def test_numbers_of_a_room(world):
     """belongs to each thing that was logged in a room"""
     ann = world.chat("ann")
