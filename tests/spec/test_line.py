@@ -313,7 +313,8 @@ class TestEnd:
         assert lines(bob) == expected
         assert lines(ann) == expected
         assert "-- no connection: " in bob.err.text()
-        assert bob.err.text().count("-- in lobby") == 4
+        # He may have had his 300 lines before the server went, and then not have come back before it went again.
+        assert 2 <= bob.err.text().count("-- in lobby") <= 4
 
     def test_killed_in_the_middle(self, serve, talk, tmp_path):
         """kill -9 of lazychat: what was not acknowledged goes out at the next start, once."""
