@@ -14,13 +14,13 @@ Then the load ends and all has to become quiet, and these must hold:
      number and with its text. The log is read twice: by `history` from number 1, and from log.db itself.
   2. The log's numbers are 1, 2, 3... without a gap, and hold nothing that nobody said.
   3. Every client has printed the same numbers with the same contents, from where it joined to the end, in order,
-     without a hole or a duplicate. This spans its lives: a new life must go on exactly behind what its store had as seen
-     when it was killed (the test looks), and that must not be more than it had printed. So a line is printed twice only if it
-     was printed and the client was killed before it was put down: these are counted as `repeated`, and allowed.
+     without a hole or a duplicate. This spans its lives: a new one must go on exactly behind what its store had as
+     seen when it was killed (the test looks), and that must not be more than it had printed. So a line is printed
+     twice only if the client was killed in the turn in which it printed it: these are counted, and allowed.
   4. Whatever was said is acknowledged in the end; no store has anything unsent.
   5. The log has the messages of each speaker in the order in which they were said.
-  6. No program dies of itself, or ends otherwise than with status 0; no sanitizer says anything; each client stays the same
-     account.
+  6. No program dies of itself, or ends otherwise than with status 0 (a client that cannot come in at first may, and is
+     started again); no sanitizer says anything; each client stays the same account.
 
 The last line is `N rounds, N messages acknowledged, N lost, N doubled`; the status is 1 if anything is wrong, and then
 the directory with all logs stays and is named. 77: networks cannot be cut here, and --need-network was given. The seed
